@@ -1,6 +1,6 @@
 """Quality and speed of GAN trainings: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
-Trains the preset `best` with the modern recipe, and then the classic recipe and the MLP for the
+Trains the preset `best` with the VAE-GAN, and then the DCGAN and the MLP for the
 same time each, on the latest snapshot of ./data. Prints the table of docs/explanation/results.md,
 with the test and train references and with images of other generators. Runs are stored in --out:
 finished ones are not trained again, and an interrupted one is resumed.
@@ -32,7 +32,7 @@ from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import DcganConfig, make_config
 from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_sprites, score_table
 from punkmodels.gan.generate import read_dcgan_config
-from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
+from punkmodels.gan.losses import cross_entropy_discriminator_loss, cross_entropy_generator_loss
 from punkmodels.gan.networks import Discriminator, Generator, initialize
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
@@ -98,15 +98,15 @@ def compare_recipes(
     out: Path, peers: list[tuple[str, Path]], only: str | None, minutes: float | None
 ) -> None:
     """Print the scores of the recipes after equal training times."""
-    names = (only,) if only else ("mlp", "classic", "modern")
+    names = (only,) if only else ("mlp", "dcgan", "vae-gan")
     runs = {}
-    if minutes is None or "modern" in names:
-        modern = train_or_find(out, "modern", make_config("best"))
-        minutes = minutes or training_seconds(modern) / 60
+    if minutes is None or "vae-gan" in names:
+        vae_gan = train_or_find(out, "vae-gan", make_config("best"))
+        minutes = minutes or training_seconds(vae_gan) / 60
     index = out / "images.json"  # Measure the speed only once, so that runs can be resumed.
     for name in names:
-        if name == "modern":
-            runs[name] = modern
+        if name == "vae-gan":
+            runs[name] = vae_gan
             continue
         key = f"{name}, {minutes:.0f} minutes"
         total_images = json.loads(index.read_text()) if index.exists() else {}
@@ -133,7 +133,7 @@ def compare_losses(out: Path) -> None:
     options: dict[str, dict[str, Any]] = {
         "both": {},
         "encoder only": {"schedule": {"adversarial_start": 1.0}},
-        "discriminator only": {"model": {"w_dim": 0}, "optimizer": {"beta_1": 0.0}},
+        "discriminator only": {"recipe": "adversarial"},
     }
     runs = {name: train_or_find(out, name, make_config(**o)) for name, o in options.items()}
     print_scores({name: evaluate_run(run) for name, run in runs.items()})
@@ -161,7 +161,7 @@ class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
 
 def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float:
     """Return the speed of PyTorch's DCGAN tutorial, with PNG files and a DataLoader."""
-    config = make_config(recipe="classic", model={"width": WIDTH})
+    config = make_config(recipe="dcgan", model={"width": WIDTH})
     G, D = Generator(config).to(device), Discriminator(config).to(device)
     optimizer_G, optimizer_D = (
         torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (G, D)
@@ -177,10 +177,10 @@ def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float
                 generated = G(torch.randn(BATCH_SIZE, 100, device=device))
                 optimizer_D.zero_grad()
                 logits = D(real.to(device)), D(generated.detach())
-                classic_discriminator_loss(*logits).backward()
+                cross_entropy_discriminator_loss(*logits).backward()
                 optimizer_D.step()
                 optimizer_G.zero_grad()
-                classic_generator_loss(D(generated)).backward()
+                cross_entropy_generator_loss(D(generated)).backward()
                 optimizer_G.step()
                 images_seen += BATCH_SIZE
                 start_s = start_s or time.perf_counter()  # The first step includes allocations.
@@ -195,7 +195,7 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
     device, reason = pick_device()
     print(reason)
     steps = 12 if device.type == "cpu" else 600
-    names = ("tutorial", "classic", "modern, encoder only", "modern, both")
+    names = ("tutorial", "dcgan", "vae-gan, encoder only", "vae-gan, both")
     speeds: dict[str, list[float]] = {name: [] for name in names}
     # Of three intervals, the last two are timed, each with `steps` steps.
     evaluations = {"num_evaluations": 3, "num_samples": 100}
@@ -207,13 +207,13 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
     }
     for _ in range(rounds):
         speeds["tutorial"].append(tutorial_images_per_s(root, steps, device))
-        for recipe in ("classic", "modern"):
+        for recipe in ("dcgan", "vae-gan"):
             config = make_config("quick", recipe, **options)
             run = train_dcgan(root, out / "trials", config, threads=1, **evaluations)
             _, second, third = (line["images_per_s"] for line in read_metrics(run))
-            if recipe == "modern":
-                speeds["modern, encoder only"].append(second)
-            speeds["classic" if recipe == "classic" else "modern, both"].append(third)
+            if recipe == "vae-gan":
+                speeds["vae-gan, encoder only"].append(second)
+            speeds["dcgan" if recipe == "dcgan" else "vae-gan, both"].append(third)
     print("\n| loop | images/s | speedup |\n|---|---|---|")
     baseline = statistics.median(speeds["tutorial"])
     for name, values in speeds.items():
@@ -234,10 +234,10 @@ def main() -> None:
         help="also score a PNG of sprites by another generator",
     )
     parser.add_argument(
-        "--only", choices=("mlp", "classic", "modern"), help="compare one recipe only"
+        "--only", choices=("mlp", "dcgan", "vae-gan"), help="compare one recipe only"
     )
     parser.add_argument(
-        "--minutes", type=float, help="training time of mlp and classic (default: that of modern)"
+        "--minutes", type=float, help="training time of mlp and dcgan (default: that of vae-gan)"
     )
     parser.add_argument(
         "--parts",

@@ -29,7 +29,9 @@ ClassifierModel = Literal["cnn", "linear", "published", "features"]
 ClassifierTask = Literal["labels", "type"]
 ClassifierPreset = Literal["quick", "best"]
 
-DcganRecipe = Literal["modern", "classic", "mlp"]
+DcganRecipe = Literal["vae-gan", "adversarial", "dcgan", "mlp"]
+DEFAULT_RECIPE: DcganRecipe = "vae-gan"
+"""Recipe of a GAN for punks; other images have no palette, and are trained with `adversarial`."""
 DcganPreset = Literal["quick", "best", "gpu", "gpu-long"]
 DcganConditional = Literal["none", "type"]
 

@@ -37,8 +37,7 @@ def list_options(model: Literal["classifier", "dcgan", "renderer"]) -> Report:
     elif model == "dcgan":
         defaults = gans.make_config()
         variants |= {preset: gans.make_config(preset) for preset in gans.PRESETS}
-        variants |= {"classic": gans.make_config(recipe="classic")}
-        variants |= {"mlp": gans.make_config(recipe="mlp")}
+        variants |= {recipe: gans.make_config(recipe=recipe) for recipe in gans.RECIPES}
     elif model == "renderer":
         defaults = renderers.make_config()
         variants |= {preset: renderers.make_config(preset) for preset in renderers.PRESETS}

@@ -103,7 +103,7 @@ def train_dcgan(
     root: str | Path | None = None,
     *,
     preset: Literal["quick", "best", "gpu", "gpu-long"] = "quick",
-    recipe: Literal["modern", "classic", "mlp"] = "modern",
+    recipe: Literal["vae-gan", "adversarial", "dcgan", "mlp"] | None = None,
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
     device: str | torch.device = "auto",
@@ -119,8 +119,9 @@ def train_dcgan(
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
         preset: "quick" takes a few minutes on one CPU core, and "best" about 40; "gpu" and
             "gpu-long" are for one large GPU.
-        recipe: "modern", or for comparison "classic", the DCGAN of Radford et al. (2015), or "mlp",
-            fully connected networks.
+        recipe: "vae-gan", the default for punks, a GAN combined with a variational autoencoder
+            (Larsen et al. 2016); "adversarial", the same GAN without an encoder, the default for
+            other images; "dcgan" (Radford et al. 2015); or "mlp", fully connected networks.
         runs: Folder in which the folder of the run is created.
         version: Version of the snapshot, or "latest".
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
@@ -151,7 +152,7 @@ def train_dcgan(
     place = options.get("image_dir")
     image_dir = None if place is None else expand_user(place).resolve()
     options["image_dir"] = image_dir and str(image_dir)
-    given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
+    given = {"preset": preset != "quick", "recipe": recipe is not None, **options}
     moved = {"image_dir": None} if resume is not None else {}
     resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given | moved)
     from punkmodels.gan.config import make_config

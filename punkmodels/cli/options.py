@@ -42,7 +42,7 @@ SPLIT_SCHEME_HELP = (
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 ARGUMENTS = (
-    *("root", "preset", "model", "augment_with", "augment_fraction"),
+    *("root", "preset", "recipe", "model", "augment_with", "augment_fraction"),
     *("image_dir", "image_array", "conditional", "compile", "threads"),
 )
 """Arguments of the training functions that errors can name."""

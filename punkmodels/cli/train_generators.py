@@ -8,6 +8,7 @@ import typer
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.files import shell_quote
 from punkmodels.choices import (
+    DEFAULT_RECIPE,
     THREADS,
     TOTAL_IMAGES,
     DcganConditional,
@@ -53,13 +54,14 @@ def train_dcgan(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     recipe: Annotated[
-        DcganRecipe,
+        DcganRecipe | None,
         typer.Option(
-            help="modern: relativistic loss, gradient penalties, an encoder, and an averaged "
-            "generator. For comparison, classic: DCGAN, Radford et al. (2015); mlp: fully "
-            "connected networks with the losses of classic."
+            help="vae-gan: a GAN combined with a variational autoencoder, Larsen et al. (2016). "
+            "adversarial: the same GAN without an encoder, with a relativistic loss and gradient "
+            "penalties. dcgan: Radford et al. (2015). mlp: fully connected networks with the "
+            f"losses of dcgan. (default: {DEFAULT_RECIPE}; with --image-dir: adversarial)"
         ),
-    ] = "modern",
+    ] = None,
     preset: Annotated[
         DcganPreset,
         typer.Option(

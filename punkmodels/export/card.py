@@ -13,7 +13,7 @@ from typing import Any
 
 from punkdata.errors import DataError
 from punkdata.report import Report, Row
-from punkmodels.export.card_texts import OTHER_GAN, Config, Kind, Metric, find_kind
+from punkmodels.export.card_texts import OTHER_GAN, RECIPES, Config, Kind, Metric, find_kind
 
 CARD_FILE = "README.md"
 
@@ -30,7 +30,7 @@ def render_model_card(config: Config, onnx_note: str = "") -> str:
     sections = [
         f"---\n{to_yaml(_describe_metadata(config, kind, scores))}\n---",
         f"# {kind.title}",
-        kind.summary.format_map(config),
+        kind.summary.format(**config, recipe=RECIPES.get(config["options"].get("recipe"))),
         _describe_files(config, onnx_note),
         f"## Usage\n\n```python\nimport punkmodels\n\n{kind.usage}\n```",
         'This needs `pip install "punkdata[models]"`, and `"punkdata[hub]"` to load it from the '

@@ -18,7 +18,10 @@ class Metric(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What the cards of one kind of model say; texts may contain fields of config.json."""
+    """What the cards of one kind of model say.
+
+    Texts may contain fields of config.json; `summary` may also contain `recipe`, see `RECIPES`.
+    """
 
     title: str
     summary: str
@@ -81,10 +84,18 @@ FEATURES = CLASSIFIER._replace(
     "with each other and with nothing else.",
     pipeline_tag="image-feature-extraction",
 )
+RECIPES = {
+    "vae-gan": "a VAE-GAN, a GAN combined with a variational autoencoder (Larsen et al. 2016)",
+    "adversarial": "a GAN with a relativistic loss and gradient penalties, as in R3GAN (Huang et "
+    "al. 2024)",
+    "dcgan": "a DCGAN (Radford et al. 2015)",
+    "mlp": "a GAN of fully connected networks (Goodfellow et al. 2014)",
+}
+"""What each recipe of a GAN is called in the literature."""
 GAN = Kind(
     "CryptoPunks generator",
-    "Generates new CryptoPunks, 24x24 RGBA sprites, from random noise. It is the generator of a "
-    "GAN, recipe {options[recipe]}.",
+    "Generates new CryptoPunks, 24x24 RGBA sprites, from random noise. It is the generator of "
+    "{recipe}.",
     _LOAD_GENERATOR + "sprites = generator.generate(64, seed=0)  # uint8 RGBA (64, 24, 24, 4)\n"
     'generator.grid(64, seed=0).save("grid.png")',
     (
@@ -108,7 +119,7 @@ GAN = Kind(
 )
 TYPE_GAN = GAN._replace(
     summary="Generates new CryptoPunks of a chosen type, 24x24 RGBA sprites, from random noise. It "
-    "is the generator of a GAN, recipe {options[recipe]}.",
+    "is the generator of {recipe}.",
     usage=_LOAD_GENERATOR + 'sprites = generator.generate(64, type="Ape", seed=0)  # uint8 RGBA '
     "(64, 24, 24, 4)",
     pipeline_tag=None,
@@ -117,8 +128,8 @@ TYPE_GAN = GAN._replace(
 OTHER_GAN = GAN._replace(
     title="Generator of small images",
     summary="Generates images of {data[image_shape][1]}x{data[image_shape][2]} pixels from random "
-    "noise. It is the generator of a GAN, recipe {options[recipe]}, trained with punkmodels on "
-    "images other than CryptoPunks.",
+    "noise. It is the generator of {recipe}, trained with punkmodels on images other than "
+    "CryptoPunks.",
     usage=_LOAD_GENERATOR + "images = generator.generate(64, seed=0)",
     metrics=tuple(m for m in GAN.metrics if "copy" not in m.path),
     scores_note="Measured on {scores[num_samples]:,} generated images, compared with training "

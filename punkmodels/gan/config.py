@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe
+from punkmodels.choices import DEFAULT_RECIPE, DcganConditional, DcganPreset, DcganRecipe
 from punkmodels.training import config as training
 from punkmodels.training.config import Count, Dim, Fraction, Seed, TotalImages, TrainingConfig
 
@@ -21,8 +21,8 @@ class ModelOptions(TrainingConfig):
     z_dim: Dim = 100
     """Dimension of the noise z."""
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
-    """Dimension of the latent w of the encoder; 0 trains without an encoder. Needs the palette
-    head."""
+    """Dimension of the latent w of the encoder, which only the recipe vae-gan has; 0 for the
+    others."""
     head: Literal["palette", "rgba"] = "palette"
     """Output layer: palette selects one of the colors that occur at each position; rgba generates
     any color through tanh, as in Radford et al. (2015)."""
@@ -68,8 +68,8 @@ class AugmentationOptions(TrainingConfig):
 
 class ScheduleOptions(TrainingConfig):
     adversarial_start: Fraction = 0.7
-    """Fraction of the training after which the adversarial loss is added to the encoder loss;
-    without an encoder, training is adversarial from the start."""
+    """Fraction of the training after which the adversarial loss is added to the encoder loss of
+    the recipe vae-gan; in the others, training is adversarial from the start."""
     final_lr_fraction: Fraction = 0.1
     """Final learning rate as a fraction of the initial one, at the end of a cosine."""
     final_r1_gamma_fraction: Fraction = 0.3
@@ -80,16 +80,17 @@ class ScheduleOptions(TrainingConfig):
 
 
 class DcganConfig(TrainingConfig):
-    """Training options of a GAN; the defaults are those of preset `quick` and recipe `modern`."""
+    """Training options of a GAN; the defaults are those of preset `quick` and recipe `vae-gan`."""
 
     command: ClassVar[str] = "dcgan"
 
     preset: DcganPreset = "quick"
     """Preset whose defaults are used."""
-    recipe: DcganRecipe = "modern"
-    """Architecture and losses whose defaults are used: modern, classic (the DCGAN of Radford et
-    al., with the settings of the PyTorch tutorial), or mlp (fully connected networks with the
-    classic losses)."""
+    recipe: DcganRecipe = "vae-gan"
+    """Networks and losses: vae-gan (a variational autoencoder and a GAN, as in Larsen et al.),
+    adversarial (the same without an encoder: relativistic loss and gradient penalties), dcgan
+    (Radford et al., with the settings of the PyTorch tutorial), or mlp (fully connected networks
+    with the losses of dcgan)."""
     conditional: DcganConditional = "none"
     """Labels that the generator is conditioned on: none, or the type."""
     image_dir: str | None = None
@@ -122,27 +123,32 @@ class DcganConfig(TrainingConfig):
         return len(TYPES) if self.conditional == "type" else 0
 
     @property
-    def is_classic(self) -> bool:
-        return self.recipe != "modern"
+    def is_relativistic(self) -> bool:
+        """Whether losses are relativistic; the others are cross-entropies, as in Radford et al."""
+        return self.recipe in ("vae-gan", "adversarial")
 
     @model_validator(mode="after")
     def _check_consistency(self) -> DcganConfig:
         has_palette = self.model.head == "palette"
-        if not has_palette and (self.model.w_dim or self.model.color_embedding_dim):
-            raise ValueError(
-                "an encoder and a color embedding need the palette head: set model.w_dim=0 and "
-                "model.color_embedding_dim=0"
-            )
+        if self.recipe != "vae-gan" and self.model.w_dim:
+            raise ValueError(f"the recipe {self.recipe} has no encoder: model.w_dim must be 0")
+        if self.recipe == "vae-gan" and not self.model.w_dim:
+            raise ValueError("without an encoder (model.w_dim=0), choose recipe=adversarial")
         if self.recipe == "mlp" and (has_palette or self.conditional != "none"):
             raise ValueError("the recipe mlp has neither a palette head nor conditions")
         if self.image_dir and (has_palette or self.conditional != "none"):
             raise ValueError(
-                "image_dir= cannot be combined with conditional= or the palette head: only punks "
-                "have labels and a palette"
+                "image_dir= cannot be combined with conditional=, recipe=vae-gan or the palette "
+                "head: only punks have labels and a palette"
+            )
+        if not has_palette and (self.model.w_dim or self.model.color_embedding_dim):
+            raise ValueError(
+                "recipe=vae-gan and a color embedding need the palette head: choose "
+                "recipe=adversarial and model.color_embedding_dim=0"
             )
         if self.image_array is not None and not self.image_dir:
             raise ValueError("image_array= requires image_dir=")
-        if self.is_classic and self.loss.r1_gamma:
+        if not self.is_relativistic and self.loss.r1_gamma:
             raise ValueError(f"the recipe {self.recipe} has no gradient penalties")
         return self
 
@@ -158,35 +164,43 @@ PRESETS: dict[DcganPreset, dict[str, Any]] = {
     "gpu": GPU | {"total_images": 10_000_000},
     "gpu-long": GPU | {"total_images": 20_000_000},
 }
-RGBA: dict[str, Any] = {
-    "model": {"head": "rgba", "color_embedding_dim": 0, "w_dim": 0},
-    "optimizer": {"beta_1": 0.0},  # As in R3GAN, which has no encoder.
-}
-"""Options of the recipe `modern` for images other than punks."""
-CLASSIC: dict[str, Any] = {
+ADVERSARIAL: dict[str, Any] = {"model": {"w_dim": 0}, "optimizer": {"beta_1": 0.0}}
+"""Options of the recipe `adversarial`; beta 1 as in R3GAN, which has no encoder either."""
+RGBA: dict[str, Any] = {"model": {"head": "rgba", "color_embedding_dim": 0}}
+"""Options of the recipe `adversarial` for images other than punks."""
+DCGAN: dict[str, Any] = {
     "batch_size": 128,
-    "model": RGBA["model"] | {"width": 64},
+    "model": RGBA["model"] | {"width": 64, "w_dim": 0},
     "loss": {"r1_gamma": 0.0},
     "optimizer": {"lr": 2e-4, "beta_1": 0.5, "beta_1_D": 0.5, "beta_2": 0.999},
     "augmentation": {"translate_px": 0, "cutout_px": 0},
     "schedule": {"final_lr_fraction": 1.0, "ema_half_life": 0.0},
 }
-"""Options of the recipes `classic` and `mlp`, as in Radford et al. and the PyTorch tutorial."""
+"""Options of the recipes `dcgan` and `mlp`, as in Radford et al. and the PyTorch tutorial."""
+RECIPES: dict[DcganRecipe, dict[str, Any]] = {
+    "vae-gan": {},
+    "adversarial": ADVERSARIAL,
+    "dcgan": DCGAN,
+    "mlp": DCGAN,
+}
 
 
 def make_config(
-    preset: DcganPreset = "quick", recipe: DcganRecipe = "modern", **overrides: Any
+    preset: DcganPreset = "quick", recipe: DcganRecipe | None = None, **overrides: Any
 ) -> DcganConfig:
     """Return the options of a preset, overridden by those of a recipe, and by others.
 
-    Options of a group are nested: `model={"width": 64}`. Raises UsageError if options do not exist,
-    are not allowed, or contradict each other.
+    Without `recipe`, it is `DEFAULT_RECIPE` for punks, and `adversarial` for other images. Options
+    of a group are nested: `model={"width": 64}`. Raises UsageError if options do not exist, are not
+    allowed, or contradict each other.
     """
+    image_dir = overrides.get("image_dir")
+    recipe = recipe or ("adversarial" if image_dir else DEFAULT_RECIPE)
     options = training.merge_options(
         {"preset": preset, "recipe": recipe},
         PRESETS.get(preset, {}),
-        RGBA if overrides.get("image_dir") else {},
-        {} if recipe == "modern" else CLASSIC,
+        RECIPES.get(recipe, {}),
+        RGBA if image_dir and recipe == "adversarial" else {},
         overrides,
     )
     return training.validate_config(DcganConfig, options)

@@ -39,7 +39,7 @@ class SavedDcgan(SavedRun):
 
 def read_dcgan_config(run: Path) -> SavedDcgan:
     """Read the config.json of a run or of exported weights; raises as `read_run_config`."""
-    return read_run_config(run, SavedDcgan, "DCGAN")
+    return read_run_config(run, SavedDcgan, "GAN")
 
 
 def load_generator(run: Path, device: torch.device) -> AnyGenerator:

@@ -1,18 +1,19 @@
 """Losses of the GAN, augmentation, and the encoder of a VAE that trains the generator first.
 
-The recipes `classic` and `mlp` use the non-saturating loss of Goodfellow et al., "Generative
+The recipes `dcgan` and `mlp` use the non-saturating loss of Goodfellow et al., "Generative
 Adversarial Nets" (2014), with one-sided label smoothing (Salimans et al., "Improved Techniques for
-Training GANs", 2016). The recipe `modern` uses the relativistic pairing loss (Jolicoeur-Martineau,
-"The Relativistic Discriminator", 2018) with zero-centered gradient penalties on real and on
-generated images, as combined by Huang et al., "The GAN is dead; long live the GAN!" (2024).
+Training GANs", 2016). The recipes `adversarial` and `vae-gan` use the relativistic pairing loss
+(Jolicoeur-Martineau, "The Relativistic Discriminator", 2018) with zero-centered gradient penalties
+on real and on generated images, as combined by Huang et al., "The GAN is dead; long live the GAN!"
+(2024).
 
 A discriminator penalizes what looks wrong but hardly what is missing: trained with it alone, a
-generator rarely produces glasses, beards and earrings. The encoder maps each real punk to a latent
-w from which the generator must reconstruct it, so each kind of punk is trained as often as it
-occurs (Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016). A
-second, small encoder does the same for w, which trains the mapping network from noise to the
-distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and Enhancing VAE Models", 2019).
-Neither encoder is needed for generation.
+generator rarely produces glasses, beards and earrings. The recipe `vae-gan` adds an encoder that
+maps each real punk to a latent w from which the generator must reconstruct it, so each kind of punk
+is trained as often as it occurs (Larsen et al., "Autoencoding beyond pixels using a learned
+similarity metric", 2016). A second, small encoder does the same for w, which trains the mapping
+network from noise to the distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and Enhancing
+VAE Models", 2019). Neither encoder is needed for generation.
 """
 
 import torch
@@ -26,14 +27,14 @@ from punkmodels.gan.palette_head import PaletteHead
 REAL_LABEL = 0.9  # one-sided label smoothing
 
 
-def classic_discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
+def cross_entropy_discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
     """Return the cross-entropy of logits (N,): 0.9 for real images, 0 for generated ones."""
     return F.binary_cross_entropy_with_logits(
         real, torch.full_like(real, REAL_LABEL)
     ) + F.binary_cross_entropy_with_logits(generated, torch.zeros_like(generated))
 
 
-def classic_generator_loss(generated: torch.Tensor) -> torch.Tensor:
+def cross_entropy_generator_loss(generated: torch.Tensor) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(generated, torch.ones_like(generated))
 
 

@@ -125,8 +125,8 @@ class Discriminator(nn.Module):
     """Maps images in [-1, 1] and types to logits, float32 (N,); higher means more realistic.
 
     The type is compared with the features by projection (Miyato and Koyama, "cGANs with Projection
-    Discriminator", 2018). In the recipe classic, there is batch normalization, as in Radford et
-    al.; the logit of an image then depends on the other images of the batch.
+    Discriminator", 2018). In the recipe dcgan, there is batch normalization, as in Radford et al.;
+    the logit of an image then depends on the other images of the batch.
     """
 
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
@@ -134,7 +134,7 @@ class Discriminator(nn.Module):
         width, condition_dim = config.model.width, config.condition_dim
         in_channels = shape.channels + config.model.color_embedding_dim
         self.padding: int = 8 * shape.map_size - shape.width
-        layers = downsampling_layers(in_channels, width, normalize=config.is_classic)
+        layers = downsampling_layers(in_channels, width, normalize=not config.is_relativistic)
         self.layers: nn.Sequential = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, shape.map_size))
         feature_dim = 4 * width * shape.map_size**2
         self.project: nn.Linear | None = (

@@ -60,7 +60,7 @@ class TrainState:
         kind = MLPDiscriminator if config.recipe == "mlp" else Discriminator
         D = kind(config, shape).to(device)
         E = Encoder(config).to(device) if config.model.w_dim else None
-        if config.is_classic:
+        if not config.is_relativistic:
             initialize(G)
             initialize(D)
         return cls(

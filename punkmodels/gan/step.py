@@ -13,8 +13,8 @@ from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.losses import (
     augment,
-    classic_discriminator_loss,
-    classic_generator_loss,
+    cross_entropy_discriminator_loss,
+    cross_entropy_generator_loss,
     discriminate,
     discriminate_with_gradients,
     encoder_loss,
@@ -103,9 +103,9 @@ def discriminator_loss(
     config, condition = state.config, batch.condition
     both = [_augment(images, state) for images in (batch.images, generated.detach())]
     plain = _compiled(discriminate, config)
-    if config.is_classic:  # Separate batches, because of batch normalization.
+    if not config.is_relativistic:  # Separate batches, because of batch normalization.
         real_logits, fake_logits = (plain(state.D, images, condition) for images in both)
-        return classic_discriminator_loss(real_logits, fake_logits), real_logits.detach()
+        return cross_entropy_discriminator_loss(real_logits, fake_logits), real_logits.detach()
     inputs = (state.D, torch.cat(both), None if condition is None else condition.repeat(2, 1))
     if r1_gamma is None:
         logits, penalty = plain(*inputs), torch.zeros(())
@@ -122,8 +122,8 @@ def generator_loss(
 ) -> torch.Tensor:
     plain = _compiled(discriminate, state.config)
     logits = plain(state.D, _augment(generated, state), batch.condition)
-    if state.config.is_classic:
-        return classic_generator_loss(logits)
+    if not state.config.is_relativistic:
+        return cross_entropy_generator_loss(logits)
     return relativistic_loss(logits, real_logits)
 
 

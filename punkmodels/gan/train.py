@@ -81,7 +81,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     """
     check_logger(logger)
     load_matplotlib()  # Its configuration may be damaged; fail before the training.
-    saved = read_resumed_run(resume, SavedDcgan, "DCGAN") if resume else None
+    saved = read_resumed_run(resume, SavedDcgan, "GAN") if resume else None
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
     progress(0, None, "loading data")
@@ -98,7 +98,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     env = TrainEnv(device, choices.use_bf16)
 
     # Create the run folder, or restore the last checkpoint.
-    name, options = f"dcgan-{config.recipe}-{config.preset}", config.model_dump()
+    name, options = f"{config.recipe}-{config.preset}", config.model_dump()
     run = resume or start_run(
         runs, name, "dcgan", options, train.data_config, env, reason + choices.reason
     )

@@ -207,13 +207,27 @@ def read_config(run: Path) -> dict[str, Any]:
     """Return the content of a run's config.json; raises DataError if it is missing or damaged."""
     path = run / "config.json"
     try:
-        return dict(json.loads(path.read_bytes()))
+        return _rename_recipe(dict(json.loads(path.read_bytes())))
     except OSError as error:
         raise DataError(f"'{path}' cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
         raise DataError(
             f"'{path}' is damaged: it is not a JSON object", hint=RESTORE_HINT
         ) from None
+
+
+def _rename_recipe(config: dict[str, Any]) -> dict[str, Any]:
+    """Replace former names of the recipes of GANs, which older runs and weights have."""
+    match config:
+        case {"task": "dcgan", "options": {"recipe": "classic"}}:
+            recipe = "dcgan"
+        case {"task": "dcgan", "options": {"recipe": "modern", "model": {"w_dim": 0}}}:
+            recipe = "adversarial"
+        case {"task": "dcgan", "options": {"recipe": "modern"}}:
+            recipe = "vae-gan"
+        case _:
+            return config
+    return config | {"options": config["options"] | {"recipe": recipe}}
 
 
 @dataclass(frozen=True, repr=False)

@@ -20,9 +20,9 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small_config(recipe: Any = "modern", **options: Any) -> DcganConfig:
+def small_config(recipe: Any = "vae-gan", **options: Any) -> DcganConfig:
     """Return options of small networks and 16 steps, overridden by others."""
-    encoder = {"model": {"w_dim": 6}} if recipe == "modern" else {}
+    encoder = {"model": {"w_dim": 6}} if recipe == "vae-gan" else {}
     return make_config("quick", recipe, **merge_options(SMALL, encoder, options))
 
 

@@ -23,14 +23,15 @@ def test_training_prints_the_run_and_the_next_commands(
     options = ("--recipe", "mlp", "--total-images", 64, "--set", "model.width=4", "--threads", 1)
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
     out, err = capsys.readouterr()
-    assert out.strip() == str(tmp_path / "00001-dcgan-mlp-quick")
+    assert out.strip() == str(tmp_path / "00001-mlp-quick")
     assert "64 images\n" in err
     assert re.search(r"trained on 64 images in \d+:\d\d: Fréchet distance \d+\.\d{3}\n", err)
     assert "next: punkmodels generate --model" in err
 
 
 def test_json_output_has_the_options(built_root: Path, tmp_path: Path, capsys: Capture) -> None:
-    options = ("--total-images", 32, "--set", "model.w_dim=3", "--threads", 1, "--json")
+    options = ("--recipe", "vae-gan", "--total-images", 32, "--threads", 1, "--json")
+    options += ("--set", "model.w_dim=3")
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
     assert json.loads(capsys.readouterr().out)["config"]["model"]["w_dim"] == 3
 
@@ -50,7 +51,7 @@ def test_resumed_run_refuses_other_options(
     options = ("--resume", "latest", "--root", built_root, "--runs", generator_runs)
     assert run("train", "dcgan", *options) == 0
     assert "already finished" in capsys.readouterr().err
-    for more in (("--set", "loss.r1_gamma=3"), ("--recipe", "modern")):
+    for more in (("--set", "loss.r1_gamma=3"), ("--recipe", "vae-gan")):
         assert run("train", "dcgan", *options, *more) == 2
         assert "keeps its own options" in capsys.readouterr().err
 
@@ -103,7 +104,10 @@ def test_compile_without_a_compiler_fails_before_a_run_is_created(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--recipe", "classic", "--set", "loss.r1_gamma=1"), "no gradient penalties"),
+        (("--recipe", "dcgan", "--set", "loss.r1_gamma=1"), "no gradient penalties"),
+        (("--recipe", "modern"), "not one of 'vae-gan', 'adversarial', 'dcgan', 'mlp'"),
+        (("--recipe", "vae-gan", "--set", "model.w_dim=0"), "choose --recipe adversarial"),
+        (("--recipe", "adversarial", "--set", "model.w_dim=9"), "has no encoder"),
         (("--set", "image_dir=x"), "use --image-dir instead of --set"),
         (("--conditional", "labels"), "not one of"),
         (("--recipe", "wgan"), "not one of"),

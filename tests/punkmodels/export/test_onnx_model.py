@@ -141,7 +141,7 @@ def test_generator_gives_the_same_sprites() -> None:
         assert_almost_all_pixels_equal(images, expected)
 
 
-@pytest.mark.parametrize("recipe", ["classic", "mlp"])
+@pytest.mark.parametrize("recipe", ["dcgan", "mlp"])
 @pytest.mark.parametrize("image_dir", [None, "digits"])
 def test_rgba_generator_gives_the_same_images(
     recipe: gans.Recipe, image_dir: str | None, tmp_path: Path
@@ -168,7 +168,9 @@ def test_rgba_generator_gives_the_same_images(
 
 
 def test_conditional_generator_takes_a_type(tmp_path: Path) -> None:
-    config = gans.make_config(conditional="type", model={"width": 4, "z_dim": 8, "w_dim": 6})
+    config = gans.make_config(
+        recipe="vae-gan", conditional="type", model={"width": 4, "z_dim": 8, "w_dim": 6}
+    )
     counts = torch.ones(576, len(PALETTE), dtype=torch.int64)
     model = build_generator(config, ImageShape(), counts).eval()
     with torch.no_grad():

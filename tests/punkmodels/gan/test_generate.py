@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from support.gan import CPU, small_config
 
 from punkdata.errors import DataError
+from punkmodels.choices import DcganRecipe
 from punkmodels.gan.config import make_config
 from punkmodels.gan.generate import (
     BUNDLED_DCGAN,
@@ -25,7 +26,7 @@ from punkmodels.training.run_dir import read_config
 
 
 def test_first_sprites_of_a_seed_do_not_depend_on_the_count() -> None:
-    model = Generator(small_config("classic")).eval()
+    model = Generator(small_config("dcgan")).eval()
     with torch.no_grad():
         model.layers[-2].weight.mul_(100)
     (few,) = sample_batches(model, 5, seed=1, batch_size=8)
@@ -39,7 +40,7 @@ def test_first_sprites_of_a_seed_do_not_depend_on_the_count() -> None:
 
 def test_images_of_punks_are_palette_indices_and_others_are_pixels() -> None:
     progress: list[tuple[int, int]] = []
-    model = Generator(small_config("classic")).eval()
+    model = Generator(small_config("dcgan")).eval()
     sprites = generate_images(model, 5, 1, lambda *counts: progress.append(counts))
     assert (sprites.shape, sprites.dtype) == ((5, 24, 24), torch.uint8)
     assert progress == [(5, 5)]
@@ -67,7 +68,7 @@ def save_untrained_run(run: Path, recipe: str, **model: Any) -> AnyGenerator:
     return generator
 
 
-@pytest.mark.parametrize("recipe", ["modern", "classic", "mlp"])
+@pytest.mark.parametrize("recipe", get_args(DcganRecipe))
 def test_load_generator_reads_runs_and_exported_weights(recipe: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     model = save_untrained_run(run, recipe)
@@ -80,22 +81,39 @@ def test_load_generator_reads_runs_and_exported_weights(recipe: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("old", "recipe"), [("modern", "vae-gan"), ("modern", "adversarial"), ("classic", "dcgan")]
+)
+def test_runs_and_weights_with_former_names_of_recipes_load(
+    old: str, recipe: str, tmp_path: Path
+) -> None:
+    model = save_untrained_run(tmp_path / "run", recipe)
+    config = read_config(tmp_path / "run")
+    config["options"]["recipe"] = old
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert read_dcgan_config(tmp_path / "run").options.recipe == recipe
+    export_generator(tmp_path / "run", tmp_path / "weights")
+    assert recipe in (tmp_path / "weights" / "config.json").read_text()
+    loaded = load_generator(tmp_path / "weights", CPU)
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize(
     "change", [{"task": "classifier"}, {"options": {"network": "mlp"}}], ids=str
 )
 def test_run_of_another_model_or_version_is_refused(
     change: dict[str, object], tmp_path: Path
 ) -> None:
-    save_untrained_run(tmp_path / "run", "classic")
+    save_untrained_run(tmp_path / "run", "dcgan")
     config = read_config(tmp_path / "run")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config | change))
-    with pytest.raises(DataError, match="is not a DCGAN of this version of punkmodels"):
+    with pytest.raises(DataError, match="is not a GAN of this version of punkmodels"):
         read_dcgan_config(tmp_path / "run")
 
 
 @pytest.mark.parametrize("damage", ["width", "colors"])
 def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    model = save_untrained_run(run, "modern")
+    model = save_untrained_run(run, "vae-gan")
     if damage == "width":
         config = read_config(run)
         config["options"]["model"]["width"] = 8
@@ -110,7 +128,7 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
 
 def test_bundled_weights_are_small_and_have_options_and_scores() -> None:
     assert (BUNDLED_DCGAN / WEIGHTS_FILE).stat().st_size < 5e6
-    assert read_dcgan_config(BUNDLED_DCGAN).options == make_config("best")
+    assert read_dcgan_config(BUNDLED_DCGAN).options == make_config("best", "vae-gan")
     assert read_config(BUNDLED_DCGAN)["scores"]["generated"]["frechet_distance"] < 2
 
 

@@ -14,8 +14,8 @@ from punkmodels.gan.losses import (
     REAL_LABEL,
     Encoder,
     augment,
-    classic_discriminator_loss,
-    classic_generator_loss,
+    cross_entropy_discriminator_loss,
+    cross_entropy_generator_loss,
     discriminate_with_gradients,
     encoder_loss,
     kl_divergence,
@@ -33,8 +33,8 @@ def test_classic_losses_are_cross_entropies() -> None:
 
     real_loss = -(REAL_LABEL * log_p(real) + (1 - REAL_LABEL) * log_p(-real)).mean()
     fake_loss = -log_p(-generated).mean()
-    assert torch.allclose(classic_discriminator_loss(real, generated), real_loss + fake_loss)
-    assert torch.allclose(classic_generator_loss(generated), -log_p(generated).mean())
+    assert torch.allclose(cross_entropy_discriminator_loss(real, generated), real_loss + fake_loss)
+    assert torch.allclose(cross_entropy_generator_loss(generated), -log_p(generated).mean())
 
 
 def test_relativistic_loss_depends_on_differences_only() -> None:

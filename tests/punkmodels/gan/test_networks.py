@@ -19,7 +19,7 @@ from punkmodels.gan.networks import (
     reestimate_normalization,
 )
 
-CLASSIC, TYPES = small_config("classic"), small_config(conditional="type")
+DCGAN, TYPES = small_config("dcgan"), small_config(conditional="type")
 INDICES = torch.randint(0, 9, (40, 24, 24), generator=torch.Generator().manual_seed(0)).to(
     torch.uint8
 )
@@ -28,9 +28,9 @@ COUNTS = color_counts(INDICES)
 
 def test_generators_return_images_that_their_discriminators_accept() -> None:
     for generator, discriminator in (
-        (Generator(CLASSIC), Discriminator(CLASSIC)),
+        (Generator(DCGAN), Discriminator(DCGAN)),
         (Generator(small_config(), counts=COUNTS), Discriminator(small_config())),
-        (MLPGenerator(CLASSIC), MLPDiscriminator(CLASSIC)),
+        (MLPGenerator(DCGAN), MLPDiscriminator(DCGAN)),
     ):
         images = generator(torch.randn(5, generator.noise_dim))
         assert images.shape[2:] == (24, 24)
@@ -42,13 +42,13 @@ def test_generators_return_images_that_their_discriminators_accept() -> None:
 @pytest.mark.parametrize("size", [8, 21, 28])
 def test_other_image_sizes_are_supported(size: int) -> None:
     shape = ImageShape(1, size, size)
-    images = Generator(CLASSIC, shape)(torch.randn(3, 8))
+    images = Generator(DCGAN, shape)(torch.randn(3, 8))
     assert images.shape == (3, 1, size, size)
-    assert Discriminator(CLASSIC, shape)(images).shape == (3,)
+    assert Discriminator(DCGAN, shape)(images).shape == (3,)
 
 
 def test_layers_have_the_sizes_of_radford_et_al() -> None:
-    config = make_config(recipe="classic")
+    config = make_config(recipe="dcgan")
     layers = [m for m in Generator(config).layers if isinstance(m, nn.ConvTranspose2d)]
     assert [m.kernel_size[0] for m in layers] == [3, 4, 4, 4]
     assert [m.out_channels for m in layers] == [256, 128, 64, 4]
@@ -61,7 +61,7 @@ def test_layers_have_the_sizes_of_radford_et_al() -> None:
 
 
 def test_only_the_classic_discriminator_sees_the_whole_batch() -> None:
-    for config, is_alone in ((small_config(), True), (CLASSIC, False)):
+    for config, is_alone in ((small_config(), True), (DCGAN, False)):
         images = to_rgba(INDICES, color_table(color_embedding_dim=config.model.color_embedding_dim))
         network = Discriminator(config)
         assert torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5) == is_alone
@@ -81,7 +81,7 @@ def test_mapping_scales_the_residual_noise_by_its_std() -> None:
 
 
 def test_reestimated_normalization_fits_the_current_weights() -> None:
-    model = Generator(CLASSIC)
+    model = Generator(DCGAN)
     initialize(model)
     with torch.no_grad():
         for parameter in model.parameters():

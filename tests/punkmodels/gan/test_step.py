@@ -29,7 +29,8 @@ ENV = TrainEnv(CPU)
 NO_AUGMENTATION = {"augmentation": {"translate_px": 0, "cutout_px": 0}}
 RECIPES: list[dict[str, Any]] = [
     {},
-    {"recipe": "classic"},
+    {"recipe": "adversarial"},
+    {"recipe": "dcgan"},
     {"recipe": "mlp"},
     {"conditional": "type"},
 ]
@@ -48,7 +49,7 @@ def take_steps(state: TrainState, train: TrainingImages, count: int) -> None:
     sampler = BatchSampler(train, state.config, CPU)
     for _ in range(count):
         state.set_schedules()
-        phase = PHASES[-1 - state.config.is_classic]
+        phase = PHASES[-1 if state.config.is_relativistic else -2]
         training_step(state, sampler.sample(state.random), phase, ENV)
         state.step += 1
 
@@ -140,10 +141,9 @@ def test_seed_determines_the_initial_state_and_the_first_batch(train: TrainingIm
     assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_only_modern_training_with_a_palette_head_has_an_encoder(train: TrainingImages) -> None:
+def test_only_the_vae_gan_has_an_encoder(train: TrainingImages) -> None:
     assert make_state(train).E
-    assert not make_state(train, recipe="classic").E
-    assert not make_state(train, model={"w_dim": 0}).E
+    assert not any(make_state(train, recipe=name).E for name in ("adversarial", "dcgan", "mlp"))
 
 
 def test_palette_head_has_a_higher_learning_rate(train: TrainingImages) -> None:
@@ -155,7 +155,7 @@ def test_palette_head_has_a_higher_learning_rate(train: TrainingImages) -> None:
     assert state.E
     expected = [*state.G.parameters(), *state.E.parameters()]
     assert {id(p) for p in others["params"] + head["params"]} == {id(p) for p in expected}
-    assert len(make_state(train, recipe="classic").optimizer_G.param_groups) == 1
+    assert len(make_state(train, recipe="dcgan").optimizer_G.param_groups) == 1
 
 
 def test_sampler_returns_types_of_its_images(train: TrainingImages) -> None:
@@ -168,7 +168,7 @@ def test_sampler_returns_types_of_its_images(train: TrainingImages) -> None:
         assert (train.types[is_same] == condition).all(dim=1).any()
 
 
-@pytest.mark.parametrize("recipe", ["modern", "classic"])
+@pytest.mark.parametrize("recipe", ["vae-gan", "adversarial", "dcgan"])
 def test_training_the_discriminator_raises_the_generator_loss(
     recipe: str, train: TrainingImages
 ) -> None:
@@ -217,18 +217,18 @@ def test_discriminator_learns_to_reject_wrong_types(train: TrainingImages) -> No
 
 
 def test_phases_start_with_the_encoder_loss() -> None:
-    config = make_config(total_images=100 * 32 - 5)
+    config = make_config(recipe="vae-gan", total_images=100 * 32 - 5)
     assert (config.num_steps, adversarial_start(config)) == (100, 70)
     assert phase_at(68, config) == Phase(adversarial=False, penalty=False)
     assert phase_at(72, config) == Phase(adversarial=True, penalty=True)
     assert phase_at(73, config) == Phase(adversarial=True, penalty=False)
-    assert phase_at(0, make_config(model={"w_dim": 0})) == Phase(adversarial=True, penalty=True)
-    classic = make_config(recipe="classic")
-    assert {phase_at(step, classic) for step in range(9)} == {Phase(True, False)}
+    assert phase_at(0, make_config(recipe="adversarial")) == Phase(adversarial=True, penalty=True)
+    dcgan = make_config(recipe="dcgan")
+    assert {phase_at(step, dcgan) for step in range(9)} == {Phase(True, False)}
 
 
 def test_schedules_are_cosines_and_a_share_of_the_steps_so_far() -> None:
     config = make_config(total_images=100 * 32)
     assert [cosine(step, config, 0.1) for step in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
     assert ema_decay(99, config) ** (100 * config.schedule.ema_half_life) == pytest.approx(0.5)
-    assert ema_decay(5, make_config(recipe="classic")) == 0
+    assert ema_decay(5, make_config(recipe="dcgan")) == 0

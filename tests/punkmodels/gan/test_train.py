@@ -45,7 +45,7 @@ def restore_num_threads() -> Iterator[None]:
 
 
 def test_run_config_names_options_and_data(trained: Path, built_root: Path) -> None:
-    assert trained.name == "00001-dcgan-modern-quick"
+    assert trained.name == "00001-vae-gan-quick"
     config = read_config(trained)
     assert config["task"] == "dcgan"
     assert config["options"] == TINY.model_dump()
@@ -84,7 +84,7 @@ def test_palette_head_has_the_colors_of_the_training_split(trained: Path, built_
     assert head.valid.sum() == (color_counts(train.images) > 0).sum()
 
 
-@pytest.mark.parametrize("recipe", ["modern", "classic"])
+@pytest.mark.parametrize("recipe", ["adversarial", "dcgan"])
 def test_training_improves_the_color_distribution(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
@@ -96,7 +96,7 @@ def test_training_improves_the_color_distribution(
         counts = color_counts(generate_images(model, 200, 0))
         return float((real - counts / 200).abs().sum(dim=1).mean() / 2)
 
-    rgba = {"head": "rgba", "w_dim": 0, "color_embedding_dim": 0}
+    rgba = {"head": "rgba", "color_embedding_dim": 0}
     config = small_config(
         recipe,
         total_images=16 * 120,
@@ -175,7 +175,7 @@ def test_killed_run_resumes_from_its_checkpoint(built_root: Path, tmp_path: Path
     assert load_checkpoint(run)["step"] == 16
 
 
-@pytest.mark.parametrize("options", [{"recipe": "classic"}, {"conditional": "type"}], ids=str)
+@pytest.mark.parametrize("options", [{"recipe": "dcgan"}, {"conditional": "type"}], ids=str)
 def test_interrupted_run_resumes_with_its_options(
     options: dict[str, Any], built_root: Path, tmp_path: Path
 ) -> None:

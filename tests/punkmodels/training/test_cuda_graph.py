@@ -79,7 +79,7 @@ def test_a_captured_optimizer_step_equals_an_eager_one() -> None:
 
 
 @needs_gpu
-@pytest.mark.parametrize("recipe", ["modern", "classic"])
+@pytest.mark.parametrize("recipe", ["vae-gan", "adversarial", "dcgan"])
 def test_captured_training_finishes(recipe: str, built_root: Path, tmp_path: Path) -> None:
     config = small_config(recipe=recipe)
     assert_trained(train_dcgan(built_root, tmp_path, config, device_name="cuda"))

@@ -112,7 +112,7 @@ def test_two_ranks_communicate_and_have_their_own_seeds(tmp_path: Path) -> None:
     ("command", "run_name"),
     [
         (("classifier", "--epochs", 2), "00001-classifier-quick"),
-        (("dcgan", "--total-images", 32, "--set", "model.width=4"), "00001-dcgan-modern-quick"),
+        (("dcgan", "--total-images", 32, "--set", "model.width=4"), "00001-vae-gan-quick"),
     ],
     ids=["classifier", "dcgan"],
 )

@@ -15,7 +15,7 @@ from punkmodels.training.run_dir import create_run, read_metrics, write_json
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    run = create_run(tmp_path / "runs", "dcgan-modern")
+    run = create_run(tmp_path / "runs", "vae-gan-quick")
     write_json(run / "config.json", {"options": {"lr": 0.125}})
     return run
 

@@ -11,23 +11,23 @@ from punkmodels.training.run_dir import create_run, find_run, list_runs, read_co
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """A folder with three runs."""
-    for name in ("classifier-quick", "dcgan-modern", "classifier-quick"):
+    for name in ("classifier-quick", "dcgan-quick", "classifier-quick"):
         run = create_run(tmp_path / "runs", name)
         write_json(run / "config.json", {"task": name.partition("-")[0]})
     return tmp_path / "runs"
 
 
 def test_create_run_numbers_runs_consecutively(runs: Path) -> None:
-    names = ["00001-classifier-quick", "00002-dcgan-modern", "00003-classifier-quick"]
+    names = ["00001-classifier-quick", "00002-dcgan-quick", "00003-classifier-quick"]
     assert [p.name for p in list_runs(runs)] == names
 
 
 @pytest.mark.parametrize(
     ("run", "name"),
     [
-        ("2", "00002-dcgan-modern"),
-        ("00002", "00002-dcgan-modern"),
-        ("00002-dcgan-modern", "00002-dcgan-modern"),
+        ("2", "00002-dcgan-quick"),
+        ("00002", "00002-dcgan-quick"),
+        ("00002-dcgan-quick", "00002-dcgan-quick"),
         ("latest", "00003-classifier-quick"),
     ],
 )
@@ -39,14 +39,14 @@ def test_find_run_accepts_numbers_names_latest_and_paths(runs: Path, run: str, n
 def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
     with pytest.raises(UsageError, match="punkmodels train"):
         find_run(runs, "latest", trained=True)
-    (runs / "00002-dcgan-modern" / "checkpoints" / "step_000001.pt").touch()
-    assert find_run(runs, "latest", trained=True).name == "00002-dcgan-modern"
+    (runs / "00002-dcgan-quick" / "checkpoints" / "step_000001.pt").touch()
+    assert find_run(runs, "latest", trained=True).name == "00002-dcgan-quick"
 
 
 def test_find_run_latest_skips_other_tasks_and_folders_without_config(runs: Path) -> None:
     create_run(runs, "classifier-quick")
     assert find_run(runs, "latest").name == "00003-classifier-quick"
-    assert find_run(runs, "latest", tasks=("dcgan",)).name == "00002-dcgan-modern"
+    assert find_run(runs, "latest", tasks=("dcgan",)).name == "00002-dcgan-quick"
 
 
 @pytest.mark.parametrize("run", ["7", "nowhere", "runs/00009-x"])
@@ -71,7 +71,7 @@ def test_find_run_latest_ignores_runs_of_another_task(tmp_path: Path) -> None:
     ("run", "task", "message"),
     [
         ("1", "dcgan", "is a classifier run, but a dcgan run is needed; .* train dcgan"),
-        ("00002-dcgan-modern", "classifier", "is a dcgan run, but a classifier run is needed"),
+        ("00002-dcgan-quick", "classifier", "is a dcgan run, but a classifier run is needed"),
     ],
 )
 def test_find_run_refuses_a_run_of_another_task(

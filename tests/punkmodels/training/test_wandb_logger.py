@@ -42,7 +42,7 @@ STOP_SERVICE = """
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    run = create_run(tmp_path / "runs", "dcgan-modern")
+    run = create_run(tmp_path / "runs", "vae-gan-quick")
     write_json(run / "config.json", {"options": {"lr": 0.125}})
     return run
 
@@ -87,7 +87,7 @@ def test_an_offline_run_is_stored_and_resumed(run: Path) -> None:
     folders = sorted((run / "wandb").glob("offline-run-*"))
     assert len({folder.name.rpartition("-")[2] for folder in folders}) == 1
     logged = b"".join(file.read_bytes() for file in (run / "wandb").glob("offline-run-*/*.wandb"))
-    for expected in (b"loss_E", b"00001-dcgan-modern", b"punkmodels", b"0.125"):
+    for expected in (b"loss_E", b"00001-vae-gan-quick", b"punkmodels", b"0.125"):
         assert expected in logged
     assert b"loss_D" not in logged
 
