@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from punkdata import PunkDataset
+from punkdata.analysis.layers import recover_layers
+from punkdata.analysis.nearest_outfits import find_nearest_outfits
+from punkdata.analysis.outfits import Compositor
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.known_totals import KNOWN_TYPES
@@ -81,3 +84,19 @@ def test_feature_network_gives_the_published_train_reference(real_root: Path) ->
     assert sum(distances) / 5 == pytest.approx(0.7298, abs=0.002)
     held_out_labels = torch.cat([val.visible, test.visible])
     assert expected_copy_rate(train, held_out_labels) == pytest.approx(0.2264, abs=0.0001)
+
+
+def test_all_punks_are_legal_and_found_near_changed_sprites(real_root: Path) -> None:
+    everyone = load_split(real_root, "latest", "default", "all")
+    sprites = everyone.images.flatten(1).numpy()
+    compositor = Compositor(recover_layers(sprites, everyone.labels.bool().numpy()))
+    nearest = find_nearest_outfits(compositor, sprites)
+    assert not nearest.distance_px.any()
+    labels = compositor.labels(nearest.base, nearest.slots)
+    assert (labels == everyone.visible.bool().numpy()).all()
+    changed, rng = sprites[::10].copy(), np.random.default_rng(0)
+    for sprite in changed:
+        count = rng.integers(1, 60)
+        sprite[rng.choice(len(sprite), count, replace=False)] = rng.integers(0, 222, count)
+    num_changed = np.count_nonzero(changed != sprites[::10], axis=1)
+    assert (find_nearest_outfits(compositor, changed).distance_px <= num_changed).all()

@@ -51,14 +51,16 @@ class PixelStack:
         for accessory, overlay in self.overlays.items():
             if accessory not in present:
                 continue
-            if color in overlay:
-                color = overlay[color]
-            else:
-                # A sprite with the same result over two or more colors is assumed to be opaque.
-                results = set(overlay.values())
-                is_opaque = len(results) == 1 and len(overlay) > 1
-                color = results.pop() if is_opaque else UNKNOWN_COLOR
+            color = overlay[color] if color in overlay else self.opaque_color(accessory)
         return color
+
+    def opaque_color(self, accessory: int) -> int:
+        """Return the color of an accessory over any other; UNKNOWN_COLOR if it depends on that.
+
+        An accessory with the same result over two or more colors is assumed to be opaque.
+        """
+        results = set(self.overlays[accessory].values())
+        return results.pop() if len(results) == 1 < len(self.overlays[accessory]) else UNKNOWN_COLOR
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,13 @@ class BodyLayers:
     """The layers of one body: male (which zombies, apes and aliens share) or female.
 
     `pixels` has a stack for each of the 576 pixels, or none if no punk has this body. `z_order`
-    lists the accessories from the bottom to the top.
+    lists the accessories from the bottom to the top. `bases` has the type of each base, as an index
+    of TYPES, and the color of its skin; UNKNOWN_COLOR for zombies, apes and aliens.
     """
 
     pixels: list[PixelStack]
     z_order: tuple[int, ...]
-    num_bases: int
+    bases: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def recover_layers(
         is_exact[rows] = solver.is_exact
         occluded[rows] = solver.occluded & ~solver.undecidable
         undecidable[rows] = solver.occluded & solver.undecidable
-        bodies.append(BodyLayers(solver.stacks, solver.z_order, len(bases)))
+        bodies.append(BodyLayers(solver.stacks, solver.z_order, tuple(map(tuple, bases.tolist()))))
     male, female = bodies
     return Layers(male, female, is_exact, occluded, undecidable)
 

@@ -89,7 +89,7 @@ def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
     rows.append(Row("total", (*sums, ""), f"on {len(hidden):,} punks"))
     male, female = layers.male, layers.female
     summary = (
-        f"reconstructed from {male.num_bases + female.num_bases} bases and {len(male.z_order)} "
+        f"reconstructed from {len(male.bases) + len(female.bases)} bases and {len(male.z_order)} "
         f"male + {len(female.z_order)} female accessory layers: {total - len(mismatched):,} of "
         f"{total:,} images are identical"
     )
