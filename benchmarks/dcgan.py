@@ -30,10 +30,11 @@ from torch.utils.data import DataLoader
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import DcganConfig, make_config
-from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_sprites, score_table
+from punkmodels.gan.evaluate import evaluate_generator, evaluate_sprites, score_table
 from punkmodels.gan.generate import read_dcgan_config
 from punkmodels.gan.losses import cross_entropy_discriminator_loss, cross_entropy_generator_loss
 from punkmodels.gan.networks import Discriminator, Generator, initialize
+from punkmodels.gan.reference import RealPunks
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.run_dir import Evaluation, list_runs, read_metrics

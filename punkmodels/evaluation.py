@@ -21,7 +21,8 @@ from punkmodels.classifier.evaluate import evaluate_logits
 from punkmodels.data import array_files
 from punkmodels.data.image_files import clear_background, read_sprites
 from punkmodels.data.splits import load_split
-from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
+from punkmodels.gan.evaluate import evaluate_sprites
+from punkmodels.gan.reference import RealPunks
 from punkmodels.predictions import align, read_predictions, to_logits
 from punkmodels.runs import data_root, show_progress
 from punkmodels.training.device import pick_device

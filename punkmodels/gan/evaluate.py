@@ -23,11 +23,7 @@ from punkdata.errors import DataError
 from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import TYPES
-from punkmodels.classifier.classifier import predict_logits
-from punkmodels.classifier.networks import logits_to_labels
-from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
 from punkmodels.data.image_grid import make_grid
-from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.generate import (
     generate_images,
     load_generator,
@@ -35,27 +31,23 @@ from punkmodels.gan.generate import (
     sample_batches,
 )
 from punkmodels.gan.metrics import (
-    Samples,
     Scores,
     average_scores,
     duplicate_rate,
-    expected_copy_rate,
     feature_scores,
     fidelity_scores,
     label_frequencies,
-    nearest_neighbors,
     snap_to_palette,
 )
 from punkmodels.gan.networks import AnyGenerator
+from punkmodels.gan.reference import CPU, RealPunks
 from punkmodels.gan.training_images import TrainingImages, read_images_again
 from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
 
-CPU = torch.device("cpu")
 SUBSET_SIZE = 2000  # sprites; scores of subsets of other sizes are not comparable
 MAX_SUBSETS = 5
 MIN_SPRITES = 100
-MIN_REAL = 6  # An image and its five nearest neighbors.
 SCORE_NAMES = {
     "frechet_distance": "Fréchet distance",
     "kernel_distance": "kernel distance",
@@ -67,53 +59,14 @@ SCORE_NAMES = {
     "duplicate_rate": "duplicate rate",
     "nn_distance_px_mean": "nearest-neighbor distance (px), mean",
     "nn_distance_px_median": "nearest-neighbor distance (px), median",
+    "legal_rate": "legal punks",
+    "legal_distance_px_mean": "distance to a legal punk (px), mean",
     "palette_validity": "palette validity",
     "alpha_validity": "alpha validity",
     "type_total_variation": "total variation of types",
     "label_total_variation": "total variation of labels",
     "type_accuracy": "type accuracy",
 }
-
-
-class RealPunks:
-    """Real punks of a snapshot, and the networks that judge generated ones; loaded once.
-
-    Generated punks are compared with the 2,000 punks of the validation and test splits, which no
-    generator was trained on. Raises as `load_split`, and DataError if a split has fewer than 6.
-    """
-
-    def __init__(self, root: Path, version: str = "latest", device: torch.device = CPU) -> None:
-        train, val, test = (
-            load_split(root, version, "default", name) for name in ("train", "val", "test")
-        )
-        for split, name in ((train, "train"), (val, "val"), (test, "test")):
-            if len(split) < MIN_REAL:
-                raise DataError(
-                    f"the {name} split of '{train.path}' has too few punks ({len(split)}); nearest "
-                    f"neighbors need at least {MIN_REAL} in each split",
-                    hint="choose a larger snapshot with version=",
-                )
-        self.split: SplitTensors = train
-        self.device: torch.device = device
-        self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
-        itself, no_distance = torch.arange(len(train)), torch.zeros(len(train), dtype=torch.int64)
-        features = embed(train.images, device)
-        self.train: Samples = Samples(
-            train.images, features, train.visible.bool(), itself, no_distance
-        )
-        labels = torch.cat([val.visible, test.visible]).bool()
-        self.held_out: Samples = self.measure(torch.cat([val.images, test.images]), labels)
-        half, other = self.held_out[: len(val)], self.held_out[len(val) :]
-        score = partial(fidelity_scores, with_distances=False)
-        self.test_reference: Scores = average_scores([score(half, other), score(other, half)])
-        self.expected_copy_rate: float = expected_copy_rate(train, labels)
-
-    def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
-        """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""
-        if labels is None:
-            labels = logits_to_labels(predict_logits(self.classifier, sprites))
-        neighbors = nearest_neighbors(self.split.images, sprites)
-        return Samples(sprites, embed(sprites, self.device), labels, *neighbors)
 
 
 def evaluate_generator(
@@ -192,9 +145,9 @@ def evaluate_sprites(
     random = torch.Generator().manual_seed(0)
     score = partial(fidelity_scores, real.held_out, with_distances=size == subset_size)
     for i, subset in enumerate(torch.split(sprites, size)):
-        progress(i, num_subsets, "comparing with the training punks")
+        progress(i, num_subsets, "searching for the nearest punks")
         subsets.append(real.measure(subset))
-        progress(i, num_subsets, "computing distances")
+        progress(i, num_subsets, "computing scores")
         scores.append(score(subsets[-1]))
         rows = torch.randperm(len(real.split), generator=random)[:size]
         train_scores.append(score(real.train[rows]))

@@ -92,7 +92,8 @@ class Samples:
 
     `sprites` are palette indices, uint8 (N, 24, 24); `features` float32 (N, D); `labels` visible
     labels, bool (N, 92); `nearest` the row of the nearest training punk, and `nn_distance_px` the
-    number of pixels that differ from it, int64 (N,).
+    number of pixels that differ from it, int64 (N,); `legal_distance_px` the number of pixels that
+    differ from the nearest legal punk, see `punkdata.analysis.nearest_outfits`.
     """
 
     sprites: torch.Tensor
@@ -100,6 +101,7 @@ class Samples:
     labels: torch.Tensor
     nearest: torch.Tensor
     nn_distance_px: torch.Tensor
+    legal_distance_px: torch.Tensor
 
     def __getitem__(self, rows: torch.Tensor | slice) -> Samples:
         return Samples(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -114,6 +116,8 @@ def fidelity_scores(reference: Samples, samples: Samples, *, with_distances: boo
         "duplicate_rate": duplicate_rate(samples.sprites),
         "nn_distance_px_mean": _mean(samples.nn_distance_px),
         "nn_distance_px_median": float(samples.nn_distance_px.double().quantile(0.5)),
+        "legal_rate": _mean(samples.legal_distance_px == 0),
+        "legal_distance_px_mean": _mean(samples.legal_distance_px),
         # Palette indices are valid; `snap_to_palette` measures other images.
         "palette_validity": 1.0,
         "alpha_validity": 1.0,

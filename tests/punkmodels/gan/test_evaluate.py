@@ -18,7 +18,6 @@ from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.config import make_config
 from punkmodels.gan.evaluate import (
-    RealPunks,
     draw_nearest_neighbors,
     evaluate_generator,
     evaluate_other_images,
@@ -26,6 +25,7 @@ from punkmodels.gan.evaluate import (
 )
 from punkmodels.gan.generate import generate_images, load_generator
 from punkmodels.gan.networks import Generator, ImageShape
+from punkmodels.gan.reference import RealPunks
 from punkmodels.gan.training_images import from_image_dir
 from punkmodels.training.run_dir import Evaluation
 
@@ -67,6 +67,10 @@ def test_scores_describe_the_sprites(evaluation: Evaluation, real: RealPunks) ->
     assert evaluation.scores["test_reference"]["train_copy_rate"] == 0
     assert evaluation.scores["train_reference"]["train_copy_rate"] == 1
     assert 0 <= evaluation.scores["expected_copy_rate"] <= 1
+    # The labels of these punks do not determine all pixels, and a changed row is not legal.
+    legal_distance = evaluation.scores["test_reference"]["legal_distance_px_mean"]
+    assert 0 < legal_distance < scores["legal_distance_px_mean"]
+    assert scores["legal_rate"] < 1
 
 
 def test_palette_indices_have_the_scores_of_their_colors(

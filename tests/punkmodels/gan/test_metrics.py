@@ -58,7 +58,9 @@ def samples(train: SplitTensors) -> Samples:
     rows = torch.tensor([0, 1, 2, 2, 3, 4, 5, 6])
     features = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
     distance = torch.tensor([0, 0, 3, 3, 9, 1, 1, 2])
-    return Samples(train.images[rows], features, train.visible[:8].bool(), rows, distance)
+    legal_distance = torch.tensor([0, 0, 0, 0, 1, 1, 2, 4])
+    visible = train.visible[:8].bool()
+    return Samples(train.images[rows], features, visible, rows, distance, legal_distance)
 
 
 def test_frechet_distance_equals_that_of_torchmetrics(sets: Sets) -> None:
@@ -125,6 +127,7 @@ def test_rates_are_fractions(samples: Samples) -> None:
     assert scores["palette_validity"] == scores["alpha_validity"] == 1
     assert scores["nn_distance_px_mean"] == 19 / 8
     assert scores["nn_distance_px_median"] == 1.5
+    assert (scores["legal_rate"], scores["legal_distance_px_mean"]) == (4 / 8, 1)
     assert scores["type_total_variation"] == scores["label_total_variation"] == 0
     assert scores["frechet_distance"] == pytest.approx(0, abs=1e-5)
     assert "frechet_distance" not in fidelity_scores(samples, samples, with_distances=False)

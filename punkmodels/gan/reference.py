@@ -1,0 +1,80 @@
+"""Real punks that generated ones are compared with, and what judges both."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from punkdata.analysis.layers import recover_layers
+from punkdata.analysis.nearest_outfits import find_nearest_outfits
+from punkdata.analysis.outfits import Compositor
+from punkdata.errors import DataError
+from punkmodels.classifier.classifier import predict_logits
+from punkmodels.classifier.networks import logits_to_labels
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
+from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.gan.metrics import (
+    Samples,
+    Scores,
+    average_scores,
+    expected_copy_rate,
+    fidelity_scores,
+    nearest_neighbors,
+)
+
+CPU = torch.device("cpu")
+MIN_REAL = 6  # An image and its five nearest neighbors.
+
+
+class RealPunks:
+    """Real punks of a snapshot, and the networks that judge generated ones; loaded once.
+
+    Generated punks are compared with the 2,000 punks of the validation and test splits, which no
+    generator was trained on. Raises as `load_split`, and DataError if a split has fewer than 6.
+    """
+
+    def __init__(self, root: Path, version: str = "latest", device: torch.device = CPU) -> None:
+        train, val, test = (
+            load_split(root, version, "default", name) for name in ("train", "val", "test")
+        )
+        for split, name in ((train, "train"), (val, "val"), (test, "test")):
+            if len(split) < MIN_REAL:
+                raise DataError(
+                    f"the {name} split of '{train.path}' has too few punks ({len(split)}); nearest "
+                    f"neighbors need at least {MIN_REAL} in each split",
+                    hint="choose a larger snapshot with version=",
+                )
+        self.split: SplitTensors = train
+        self.device: torch.device = device
+        self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
+        # Which punks could exist follows from all of them: it is a property of the collection.
+        sprites, labels = (
+            torch.cat([getattr(split, name) for split in (train, val, test)])
+            for name in ("images", "labels")
+        )
+        layers = recover_layers(sprites.flatten(1).numpy(), labels.bool().numpy())
+        self.compositor = Compositor(layers)
+        itself, no_distance = torch.arange(len(train)), torch.zeros(len(train), dtype=torch.int64)
+        visible = train.visible.bool()
+        legal_distance = self._legal_distances(train.images)
+        self.train: Samples = Samples(
+            train.images, embed(train.images, device), visible, itself, no_distance, legal_distance
+        )
+        held_out = torch.cat([val.visible, test.visible]).bool()
+        self.held_out: Samples = self.measure(torch.cat([val.images, test.images]), held_out)
+        half, other = self.held_out[: len(val)], self.held_out[len(val) :]
+        score = partial(fidelity_scores, with_distances=False)
+        self.test_reference: Scores = average_scores([score(half, other), score(other, half)])
+        self.expected_copy_rate: float = expected_copy_rate(train, held_out)
+
+    def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
+        """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""
+        if labels is None:
+            labels = logits_to_labels(predict_logits(self.classifier, sprites))
+        neighbors = nearest_neighbors(self.split.images, sprites)
+        legal_distance = self._legal_distances(sprites)
+        return Samples(sprites, embed(sprites, self.device), labels, *neighbors, legal_distance)
+
+    def _legal_distances(self, sprites: torch.Tensor) -> torch.Tensor:
+        nearest = find_nearest_outfits(self.compositor, sprites.flatten(1).numpy())
+        return torch.from_numpy(nearest.distance_px)
