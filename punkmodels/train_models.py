@@ -120,8 +120,8 @@ def train_dcgan(
         preset: "quick" takes a few minutes on one CPU core, and "best" about 40; "gpu" and
             "gpu-long" are for one large GPU.
         recipe: "vae-gan", the default for punks, a GAN combined with a variational autoencoder
-            (Larsen et al. 2016); "adversarial", the same GAN without an encoder, the default for
-            other images; "dcgan" (Radford et al. 2015); or "mlp", fully connected networks.
+            (Larsen et al. 2016); "adversarial", a GAN without an encoder, the default for other
+            images; "dcgan" (Radford et al. 2015); or "mlp", fully connected networks.
         runs: Folder in which the folder of the run is created.
         version: Version of the snapshot, or "latest".
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.

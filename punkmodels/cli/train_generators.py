@@ -57,8 +57,8 @@ def train_dcgan(
         DcganRecipe | None,
         typer.Option(
             help="vae-gan: a GAN combined with a variational autoencoder, Larsen et al. (2016). "
-            "adversarial: the same GAN without an encoder, with a relativistic loss and gradient "
-            "penalties. dcgan: Radford et al. (2015). mlp: fully connected networks with the "
+            "adversarial: a GAN without an encoder, whose discriminator also sees statistics of "
+            "the batch. dcgan: Radford et al. (2015). mlp: fully connected networks with the "
             f"losses of dcgan. (default: {DEFAULT_RECIPE}; with --image-dir: adversarial)"
         ),
     ] = None,

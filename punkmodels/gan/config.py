@@ -31,6 +31,11 @@ class ModelOptions(TrainingConfig):
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
     """Dimension of the frozen color embedding that the discriminator sees in addition to RGBA.
     Needs the palette head."""
+    width_D: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Channels of the 12x12 feature map of the discriminator; 0 for those of the generator."""
+    dense_units_D: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Units in each hidden layer of a fully connected branch of the discriminator, which sees all
+    pixels and statistics of the batch; 0 for none."""
 
 
 class LossOptions(TrainingConfig):
@@ -88,7 +93,7 @@ class DcganConfig(TrainingConfig):
     """Preset whose defaults are used."""
     recipe: DcganRecipe = "vae-gan"
     """Networks and losses: vae-gan (a variational autoencoder and a GAN, as in Larsen et al.),
-    adversarial (the same without an encoder: relativistic loss and gradient penalties), dcgan
+    adversarial (no encoder; a discriminator with statistics of the batch), dcgan
     (Radford et al., with the settings of the PyTorch tutorial), or mlp (fully connected networks
     with the losses of dcgan)."""
     conditional: DcganConditional = "none"
@@ -136,6 +141,8 @@ class DcganConfig(TrainingConfig):
             raise ValueError("without an encoder (model.w_dim=0), choose recipe=adversarial")
         if self.recipe == "mlp" and (has_palette or self.conditional != "none"):
             raise ValueError("the recipe mlp has neither a palette head nor conditions")
+        if self.recipe == "mlp" and (self.model.width_D or self.model.dense_units_D):
+            raise ValueError("the recipe mlp has neither model.width_D nor model.dense_units_D")
         if self.image_dir and (has_palette or self.conditional != "none"):
             raise ValueError(
                 "image_dir= cannot be combined with conditional=, recipe=vae-gan or the palette "
@@ -164,8 +171,13 @@ PRESETS: dict[DcganPreset, dict[str, Any]] = {
     "gpu": GPU | {"total_images": 10_000_000},
     "gpu-long": GPU | {"total_images": 20_000_000},
 }
-ADVERSARIAL: dict[str, Any] = {"model": {"w_dim": 0}, "optimizer": {"beta_1": 0.0}}
-"""Options of the recipe `adversarial`; beta 1 as in R3GAN, which has no encoder either."""
+ADVERSARIAL: dict[str, Any] = {
+    "model": {"w_dim": 0, "width_D": 16, "dense_units_D": 256},
+    "optimizer": {"beta_1": 0.0},
+    "augmentation": {"translate_px": 0},
+}
+"""Options of the recipe `adversarial`; beta 1 as in R3GAN, which has no encoder either. Images are
+not translated, because the fully connected branch knows each position by itself."""
 RGBA: dict[str, Any] = {"model": {"head": "rgba", "color_embedding_dim": 0}}
 """Options of the recipe `adversarial` for images other than punks."""
 DCGAN: dict[str, Any] = {

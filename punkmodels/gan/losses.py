@@ -84,19 +84,31 @@ def augment(
     """
     if not translate_px and not cutout_px:
         return images
-    n, _, size, _ = images.shape
-    device = images.device
-    position = torch.arange(size, device=device)
     shifted = images + 1  # Transparent pixels become 0.
+    if translate_px:
+        shifted = _translate(shifted, random, translate_px)
+    if cutout_px:
+        shifted = _cut_out(shifted, random, cutout_px)
+    return shifted - 1
+
+
+def _translate(images: torch.Tensor, random: torch.Generator, max_px: int) -> torch.Tensor:
+    n, size, device = len(images), images.shape[-1], images.device
+    position = torch.arange(size, device=device)
     shape = (2, n, 1, 1)
-    offsets = torch.randint(-translate_px, translate_px + 1, shape, generator=random, device=device)
+    offsets = torch.randint(-max_px, max_px + 1, shape, generator=random, device=device)
     # Products with zeros and ones are exact, and cheaper to differentiate than indexing.
     down, right = ((position[:, None] + offsets == position).to(images.dtype)[:, :, None]).unbind(0)
-    translated = down @ shifted @ right.mT
-    corner = torch.randint(1 - cutout_px, size, (2, n, 1), generator=random, device=device)
-    rows, columns = ((position >= corner) & (position < corner + cutout_px)).unbind(0)
+    return down @ images @ right.mT
+
+
+def _cut_out(images: torch.Tensor, random: torch.Generator, side_px: int) -> torch.Tensor:
+    n, size, device = len(images), images.shape[-1], images.device
+    position = torch.arange(size, device=device)
+    corner = torch.randint(1 - side_px, size, (2, n, 1), generator=random, device=device)
+    rows, columns = ((position >= corner) & (position < corner + side_px)).unbind(0)
     outside_hole = ~(rows[:, :, None] & columns[:, None])
-    return translated * outside_hole[:, None] - 1
+    return images * outside_hole[:, None]
 
 
 class Encoder(nn.Module):

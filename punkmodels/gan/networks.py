@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.palette_head import PaletteHead
+from punkmodels.training.distributed import local_batch_size
 
 CONDITION_EMBEDDING_DIM = 64
 
@@ -121,6 +122,36 @@ class Generator(nn.Module):
         return self.features(w, condition)
 
 
+class DenseBranch(nn.Module):
+    """Maps all channels of all pixels, float32 (N, C, H, W), to logits, (N,), by linear layers.
+
+    An accessory is a set of colors at fixed positions, which one linear layer can recognize. Mean
+    and standard deviation of the hidden units over the batch are added to the features of each
+    image, so that a discriminator notices what is missing from a batch, for example glasses (after
+    Salimans et al., "Improved Techniques for Training GANs", 2016, and Karras et al., "Progressive
+    Growing of GANs", 2017). Images beyond `batch_size` are another batch.
+    """
+
+    def __init__(self, num_values: int, units: int, batch_size: int) -> None:
+        super().__init__()
+        self.batch_size: int = batch_size
+        self.hidden: nn.Sequential = nn.Sequential(
+            *build_mlp(num_values, units, units, activation=nn.LeakyReLU(0.2)), nn.LeakyReLU(0.2)
+        )
+        self.logit: nn.Sequential = build_mlp(3 * units, units, 1, activation=nn.LeakyReLU(0.2))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        hidden = self.hidden((images + 1).flatten(1))
+        batches = hidden.view(-1, min(len(hidden), self.batch_size), hidden.shape[1])
+        mean = batches.mean(dim=1, keepdim=True)
+        # The square root has no gradient at 0.
+        std = (batches.var(dim=1, keepdim=True, correction=0) + 1e-4).sqrt()
+        statistics = torch.cat([mean, std], dim=2).expand(-1, batches.shape[1], -1)
+        features = torch.cat([hidden, statistics.flatten(0, 1)], dim=1)
+        logits: torch.Tensor = self.logit(features)
+        return logits.flatten()
+
+
 class Discriminator(nn.Module):
     """Maps images in [-1, 1] and types to logits, float32 (N,); higher means more realistic.
 
@@ -131,7 +162,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()
-        width, condition_dim = config.model.width, config.condition_dim
+        width, condition_dim = config.model.width_D or config.model.width, config.condition_dim
         in_channels = shape.channels + config.model.color_embedding_dim
         self.padding: int = 8 * shape.map_size - shape.width
         layers = downsampling_layers(in_channels, width, normalize=not config.is_relativistic)
@@ -140,12 +171,17 @@ class Discriminator(nn.Module):
         self.project: nn.Linear | None = (
             nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
         )
+        self.dense: DenseBranch | None = None
+        if units := config.model.dense_units_D:
+            num_values = in_channels * shape.width**2
+            self.dense = DenseBranch(num_values, units, local_batch_size(config.batch_size))
 
     def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        dense_logits = self.dense(images) if self.dense else 0.0
         if self.padding:
             images = F.pad(images, (0, self.padding, 0, self.padding), value=-1.0)
         features = self.layers[:-1](images)
-        logits: torch.Tensor = self.layers[-1](features).flatten()
+        logits: torch.Tensor = self.layers[-1](features).flatten() + dense_logits
         if self.project is not None and condition is not None:
             projected = self.project(condition)
             similarity = (projected * features.flatten(1)).sum(dim=1)

@@ -21,14 +21,11 @@ def test_chosen_options_override_recipe_and_preset() -> None:
     assert make_config(recipe="mlp") == dcgan.model_copy(update={"recipe": "mlp"})
 
 
-def test_adversarial_recipe_is_the_vae_gan_without_an_encoder() -> None:
-    vae_gan, adversarial = (
-        make_config(recipe=name).model_dump() for name in ("vae-gan", "adversarial")
-    )
-    changed = {key for key, value in vae_gan.items() if adversarial[key] != value}
-    assert changed == {"recipe", "model", "optimizer"}
-    assert vae_gan["model"] | {"w_dim": 0} == adversarial["model"]
-    assert vae_gan["optimizer"] | {"beta_1": 0} == adversarial["optimizer"]
+def test_adversarial_recipe_has_a_dense_branch_in_place_of_an_encoder() -> None:
+    model = make_config("best", "adversarial").model
+    assert not model.w_dim
+    assert model.dense_units_D
+    assert model.width == make_config("best", "vae-gan").model.width
 
 
 def test_other_images_train_an_rgba_head_without_an_encoder() -> None:
@@ -48,6 +45,7 @@ def test_other_images_train_an_rgba_head_without_an_encoder() -> None:
         ({"recipe": "vae-gan", "image_dir": "x"}, "cannot be combined with conditional=, recipe"),
         ({"recipe": "mlp", "conditional": "type"}, "mlp has neither a palette head nor"),
         ({"recipe": "mlp", "model": {"head": "palette"}}, "mlp has neither a palette head nor"),
+        ({"recipe": "mlp", "model": {"dense_units_D": 9}}, "mlp has neither model.width_D nor"),
         ({"image_dir": "digits", "conditional": "type"}, "cannot be combined with conditional"),
         ({"image_dir": "x", "model": {"head": "palette"}}, "cannot be combined with cond"),
         ({"recipe": "dcgan", "loss": {"r1_gamma": 1}}, "dcgan has no gradient penalties"),

@@ -67,6 +67,22 @@ def test_only_the_classic_discriminator_sees_the_whole_batch() -> None:
         assert torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5) == is_alone
 
 
+def test_dense_branch_sees_statistics_of_each_batch_by_itself() -> None:
+    config = small_config(batch_size=6, model={"width_D": 4, "dense_units_D": 7})
+    network = Discriminator(config)
+    assert network.dense
+    assert network.layers[0].out_channels == 4
+    real, generated = torch.randn(2, 6, 12, 24, 24).unbind(0)
+    logits = network(torch.cat([real, generated]))
+    assert torch.allclose(logits, torch.cat([network(real), network(generated)]), atol=1e-5)
+    # Another image in the same batch changes the logit of the first one.
+    changed = torch.cat([real[:5], real[5:] + 1])
+    assert not torch.allclose(network(changed)[:1], network(real)[:1], atol=1e-5)
+    # Images without any difference have finite gradients.
+    network(torch.zeros(6, 12, 24, 24)).sum().backward()
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
 def test_mapping_scales_the_residual_noise_by_its_std() -> None:
     model = Generator(small_config(), counts=COUNTS)
     assert model.noise_dim == 8 + 6
