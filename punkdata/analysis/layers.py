@@ -68,12 +68,15 @@ class BodyLayers:
     """The layers of one body: male (which zombies, apes and aliens share) or female.
 
     `pixels` has a stack for each of the 576 pixels, or none if no punk has this body. `z_order`
-    lists the accessories from the bottom to the top. `bases` has the type of each base, as an index
-    of TYPES, and the color of its skin; UNKNOWN_COLOR for zombies, apes and aliens.
+    lists the accessories from the bottom to the top; `is_above`, bool (87, 87), is True where punks
+    show that the first accessory is above the second, directly or through others. `bases` has the
+    type of each base, as an index of TYPES, and the color of its skin; UNKNOWN_COLOR for zombies,
+    apes and aliens.
     """
 
     pixels: list[PixelStack]
     z_order: tuple[int, ...]
+    is_above: BoolArray
     bases: tuple[tuple[int, int], ...]
 
 
@@ -104,7 +107,7 @@ def recover_layers(
     num_pixels = indices.shape[1]
     types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
     is_human = np.isin(types, [TYPE_IDS["Male"], TYPE_IDS["Female"]])
-    skins = np.where(is_human, indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
+    skins = np.where(is_human, indices[:, SKIN_PIXEL].astype(int), UNKNOWN_COLOR)
     is_exact = np.empty(len(indices), bool)
     occluded, undecidable = np.empty_like(has_accessory), np.empty_like(has_accessory)
     bodies = []
@@ -120,7 +123,8 @@ def recover_layers(
         is_exact[rows] = solver.is_exact
         occluded[rows] = solver.occluded & ~solver.undecidable
         undecidable[rows] = solver.occluded & solver.undecidable
-        bodies.append(BodyLayers(solver.stacks, solver.z_order, tuple(map(tuple, bases.tolist()))))
+        base_pairs = tuple((punk_type, skin) for punk_type, skin in bases.tolist())
+        bodies.append(BodyLayers(solver.stacks, solver.z_order, solver.is_above, base_pairs))
     male, female = bodies
     return Layers(male, female, is_exact, occluded, undecidable)
 
@@ -138,6 +142,7 @@ class _BodySolver:
     ) -> None:
         self.indices, self.has_accessory, self.base = indices, has_accessory, base
         self.changes_pixel = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
+        self.is_above = np.zeros((len(ACCESSORIES), len(ACCESSORIES)), bool)
         self.z_order = self._find_z_order()
         self.stacks: list[PixelStack] = []
         self.is_exact = np.ones(len(indices), bool)
@@ -162,7 +167,10 @@ class _BodySolver:
         return {key: count.most_common(1)[0][0] for key, count in counts.items()}
 
     def _find_z_order(self) -> tuple[int, ...]:
-        """Return all accessories from the bottom to the top; ties are broken arbitrarily."""
+        """Return all accessories from the bottom to the top, and set `is_above`.
+
+        Ties are broken arbitrarily.
+        """
         usual_color = self._find_usual_colors()
         # Where exactly two accessories overlap, the visible color is that of the upper one.
         present = np.flatnonzero(self.has_accessory.any(axis=0)).tolist()
@@ -177,10 +185,15 @@ class _BodySolver:
                     upper, lower = (first, second) if is_first_on_top else (second, first)
                     below[upper].add(lower)
         try:
-            return tuple(TopologicalSorter(below).static_order())
+            z_order = tuple(TopologicalSorter(below).static_order())
         except CycleError as error:
             names = " over ".join(ACCESSORIES[a] for a in error.args[1])
             raise DataError(f"no z-order of layers fits these punks: {names}") from None
+        for upper in z_order:  # What is below `upper` is already complete.
+            for lower in below[upper]:
+                self.is_above[upper] |= self.is_above[lower]
+                self.is_above[upper, lower] = True
+        return z_order
 
     def solve_pixel(self, pixel: int) -> None:
         """Recover the layers at one pixel position, and what they imply for all punks."""

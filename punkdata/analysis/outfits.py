@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from punkdata.analysis.layers import Layers
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import (
@@ -58,6 +58,7 @@ class Compositor:
         self._tables = np.empty((len(bodies), NO_ACCESSORY + 1, NUM_PIXELS, 256), np.uint8)
         self._tables[:] = np.arange(256, dtype=np.uint8)
         self._z_rank = np.full((len(bodies), NO_ACCESSORY + 1), -1)
+        self._is_above = np.stack([body.is_above for body in bodies])
         pixels: list[list[list[int]]] = [[[] for _ in ACCESSORIES] for _ in bodies]
         first_base = 0
         for i, body in enumerate(bodies):
@@ -90,6 +91,23 @@ class Compositor:
             colors = tables.take((layer[:, None] * NUM_PIXELS + pixels) * 256 + colors)
         return colors
 
+    def find_ambiguous_pairs(self, base: int) -> NDArray[np.bool_]:
+        """Return which accessories overlap on a base in unknown z-order, bool (87, 87).
+
+        Pairs are left out whose order makes no difference to any pixel.
+        """
+        body, rank = self._is_female[base], self._z_rank[self._is_female[base]]
+        is_known = self._is_above[body] | self._is_above[body].T
+        ambiguous: NDArray[np.bool_] = np.zeros_like(is_known)
+        for lower, upper in np.argwhere(~is_known & (rank[:-1, None] < rank[:-1])):
+            own = self._pixels[body]
+            pixels = np.intersect1d(own[lower], own[upper])
+            tables = self._tables[body][[lower, upper]]
+            below = self._base_colors[base, pixels]
+            above = [tables[i, pixels, tables[1 - i, pixels, below]] for i in (0, 1)]
+            ambiguous[[lower, upper], [upper, lower]] = (above[0] != above[1]).any()
+        return ambiguous
+
     def changed_pixels(self, base: int, accessory: int) -> Integers:
         """Return the pixels that an accessory changes on the body of a base, in any outfit."""
         pixels: Integers = self._pixels[self._is_female[base]][accessory]
@@ -99,6 +117,13 @@ class Compositor:
         """Return the accessories in each slot that the type of a base can have."""
         names = allowed_accessories(TYPES[self.types[base]])
         return [[a for a in slot if ACCESSORIES[a] in names] for slot in SLOT_IDS]
+
+    def allowed_matrix(self) -> NDArray[np.bool_]:
+        """Return which accessories, or none, each base can have, bool (B, 88)."""
+        matrix = np.zeros((len(self.types), NO_ACCESSORY + 1), bool)
+        for base in range(len(self.types)):
+            matrix[base, [a for slot in self.allowed(base) for a in slot] + [NO_ACCESSORY]] = True
+        return matrix
 
     def possible_colors(self, base: int) -> NDArray[np.bool_]:
         """Return the colors that allowed accessories can give each pixel, bool (576, 222).
@@ -121,3 +146,19 @@ class Compositor:
         labels[np.arange(len(slots)), self.types[base]] = True
         labels[np.arange(len(slots))[:, None], len(TYPES) + slots] = True
         return labels[:, :-1]
+
+    def encode(self, labels: NDArray[np.bool_], sprites: Sprites) -> tuple[Integers, Integers]:
+        """Return base (N,) and slots (N, 9) of label sets, bool (N, 92), that are legal.
+
+        `sprites` (N, 576) show the skin. If there is no base of that type and skin, it is -1.
+        """
+        types, skins = labels[:, : len(TYPES)].argmax(axis=1), sprites[:, SKIN_PIXEL]
+        is_base = (self.types == types[:, None]) & np.isin(self.skins, UNKNOWN_COLOR)
+        is_base |= (self.types == types[:, None]) & (self.skins == skins[:, None])
+        base = np.where(is_base.any(axis=1), is_base.argmax(axis=1), -1)
+        slots = np.full((len(labels), NUM_SLOTS), NO_ACCESSORY, np.intp)
+        for slot, accessories in enumerate(SLOT_IDS):
+            worn = labels[:, [len(TYPES) + a for a in accessories]]
+            found = np.array(accessories)[worn.argmax(axis=1)]
+            slots[:, slot] = np.where(worn.any(axis=1), found, NO_ACCESSORY)
+        return base, slots

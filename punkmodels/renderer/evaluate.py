@@ -29,6 +29,7 @@ from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
+from punkmodels.renderer.suites import load_suites, make_suites_table, score_suites
 from punkmodels.renderer.train import find_seen
 from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
@@ -50,15 +51,22 @@ def evaluate_renderer(
     """Render the conditions of held-out punks, and compare the sprites with these punks.
 
     Two judges compare the visible labels: the bundled classifier, and `PixelRules`. Scores are
-    computed for label sets that no training punk has (unseen) and for the others (seen). `version`
-    is by default the snapshot of the training. Raises UsageError if the run or the snapshot does
-    not exist, and DataError if they are damaged or there are too few punks.
+    computed for label sets that no training punk has (unseen) and for the others (seen), and for
+    suites of outfits that no punk has, unless the snapshot has too few punks to draw them.
+    `version` is by default the snapshot of the training. Raises UsageError if the run or the
+    snapshot does not exist, and DataError if they are damaged or there are too few punks.
     """
     model, classifier = load_renderer(run, device), load_classifier(BUNDLED_CLASSIFIER, device)
     version = version or read_renderer_config(run).data.version
-    train, *held_out = (
+    train, val, test = (
         load_split(root, version, "default", name) for name in ("train", "val", "test")
     )
+    held_out = (val, test)
+
+    def render(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+        sprites: torch.Tensor = model(conditions_from_labels(labels, skin_tones).to(device))
+        return sprites.cpu()
+
     images = torch.cat([split.images for split in held_out])
     labels = torch.cat([split.labels for split in held_out])
     visible = torch.cat([split.visible for split in held_out]).bool()
@@ -69,7 +77,7 @@ def evaluate_renderer(
             "the training split and some that do not"
         )
     skin_tones = detect_skin_tones(images)
-    sprites = model(conditions_from_labels(labels, skin_tones).to(device)).cpu()
+    sprites = render(labels, skin_tones)
     all_visible = torch.cat([train.visible.bool(), visible])
     rules = PixelRules(torch.cat([train.images, images]), all_visible)
     predicted = logits_to_labels(predict_logits(classifier, sprites))
@@ -91,6 +99,7 @@ def evaluate_renderer(
         "decidable_labels": int(rules.decidable.sum()),
         "unseen": score(~is_seen),
         "seen": score(is_seen),
+        "suites": score_suites(render, load_suites(train, val, test), train),
         "labels": recall_per_label(visible[~is_seen], predicted[~is_seen]),
         "weights_sha256": hash_weights(model),
     }
@@ -146,7 +155,7 @@ def recall_per_label(expected: torch.Tensor, predicted: torch.Tensor) -> list[di
 
 
 def make_tables(scores: dict[str, Any]) -> list[Report]:
-    """Return tables of the scores, and of the recall of each label."""
+    """Return tables of the scores, of the suites, if any, and of the recall of each label."""
     rows = [
         Row(name, (scores["unseen"][key], scores["seen"][key])) for key, name in SCORE_NAMES.items()
     ]
@@ -158,6 +167,7 @@ def make_tables(scores: dict[str, Any]) -> list[Report]:
     labels = [Row(row["label"], (row["samples"], row["recall"])) for row in scores["labels"]]
     return [
         Report(rows, ("score", "unseen", "seen"), (note,)),
+        *([make_suites_table(scores["suites"])] if scores["suites"] else []),
         Report(labels, ("label (unseen sets)", "samples", "recall")),
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from punkdata.analysis.layers import SKIN_PIXEL
@@ -31,6 +33,14 @@ class LayeredPunks:
         allowed = allowed_accessories(punk_type)
         slots = [[ACCESSORY_IDS[a] for a in slot if a in allowed][:2] for slot in ACCESSORY_SLOTS]
         return [slot for slot in slots if slot]
+
+    def find_disjoint_pair(self) -> tuple[int, int]:
+        """Return two accessories of Males, from different slots, that have no pixel in common."""
+        for slot, other in itertools.combinations(self.slots["Male"], 2):
+            for pair in itertools.product(slot, other):
+                if not (self.sprites[:, pair] >= 0).all(axis=1).any():
+                    return pair
+        raise AssertionError("all sprites overlap; choose another seed")
 
     def draw(self, punk_type: str, skin: int, accessories: set[int]) -> np.ndarray:
         """Return palette indices, uint8 (576,)."""

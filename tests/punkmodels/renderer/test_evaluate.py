@@ -36,6 +36,7 @@ def test_every_held_out_punk_is_rendered_once(evaluation: Evaluation, built_root
         assert is_exact == (scores["wrong_pixels_mean"] == 0)
     names = [row["label"] for row in evaluation.scores["labels"]]
     assert len(set(names)) == len(names)
+    assert evaluation.scores["suites"] == {}, "the labels of these punks do not determine them"
 
 
 def test_results_are_saved_as_json_tables_and_image(evaluation: Evaluation, tmp_path: Path) -> None:
