@@ -14,13 +14,13 @@ import json
 import math
 import os
 import platform
-import statistics
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from measure import format_mean
 from renditions import RENDITIONS
 
 import punkmodels
@@ -92,11 +92,6 @@ def get_trained_run(out: Path, **options: object) -> tuple[Path, float]:
 def load_test_split(run: Path, scheme: str) -> SplitTensors:
     """Return the test split of the snapshot that a run was trained on."""
     return load_split(ROOT, read_config(run)["data"]["version"], scheme, "test")
-
-
-def format_mean(values: list[float], digits: int = 4) -> str:
-    text = f"{statistics.mean(values):.{digits}f}"
-    return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
 def format_range(seconds: list[float]) -> str:

@@ -1,11 +1,11 @@
-"""Quality and speed of GAN trainings: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
+"""Quality and speed of GAN trainings: python benchmarks/dcgan.py [--preset quick] [--seeds 3]
 
-Trains the preset `best` with the VAE-GAN, and then the DCGAN and the MLP for the
-same time each, on the latest snapshot of ./data. Prints the table of docs/explanation/results.md,
-with the test and train references and with images of other generators. Runs are stored in --out:
-finished ones are not trained again, and an interrupted one is resumed.
+Trains each recipe with several seeds on the latest snapshot in --root, and prints the table of
+docs/explanation/results.md: means over the trainings ± their standard deviation. Runs are stored in
+--out, in a folder for each recipe, preset and seed: finished ones are not trained again, and an
+interrupted one is resumed.
 
-    python benchmarks/dcgan.py --parts    ablation: encoder, discriminator, or both
+    python benchmarks/dcgan.py --parts    the VAE-GAN with both losses, and with one of them
     python benchmarks/dcgan.py --speed    images per second, compared with PyTorch's DCGAN tutorial
 """
 
@@ -19,17 +19,19 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from measure import format_mean
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
-from punkmodels.gan.config import DcganConfig, make_config
+from punkmodels.gan.config import PRESETS, RECIPES, DcganConfig, make_config
 from punkmodels.gan.evaluate import evaluate_generator, evaluate_sprites, score_table
 from punkmodels.gan.generate import read_dcgan_config
 from punkmodels.gan.losses import cross_entropy_discriminator_loss, cross_entropy_generator_loss
@@ -39,30 +41,34 @@ from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.run_dir import Evaluation, list_runs, read_metrics
 
-ROOT = Path("data")
 CPU = torch.device("cpu")
 BATCH_SIZE = 128
 WIDTH = 64
+PARTS: dict[str, dict[str, Any]] = {
+    "both": {"recipe": "vae-gan"},
+    "encoder only": {"recipe": "vae-gan", "schedule": {"adversarial_start": 1.0}},
+    "discriminator only": {"recipe": "adversarial"},
+}
 
 
-def train_or_find(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Path:
+def train_or_find(root: Path, runs: Path, config: DcganConfig) -> Path:
     """Return a finished run with these options; train it, or resume it, if necessary."""
-    index = out / "index.json"
-    run_names = json.loads(index.read_text()) if index.exists() else {}
-    run = out / run_names[name] if name in run_names else None
-    if run and read_dcgan_config(run).options != config:
-        run = None  # The options have changed since that run.
-    if run is not None:
-        return train_dcgan(root, out, config, resume=run)
-    existing = set(list_runs(out))
+    found = [run for run in list_runs(runs) if (run / "config.json").exists()]
+    same = [run for run in found if read_dcgan_config(run).options == config]
+    resume = same[0] if same else None
+    return train_dcgan(root, runs, config, threads=1, resume=resume, num_evaluations=5)
 
-    def log(_: str) -> None:
-        # The run folder exists when the first line is logged.
-        for new_run in set(list_runs(out)) - existing:
-            run_names[name] = new_run.name
-            index.write_text(json.dumps(run_names, indent=1))
 
-    return train_dcgan(root, out, config, threads=1, log=log)
+def train_all(root: Path, out: Path, configs: dict[str, DcganConfig], seeds: int) -> dict[str, Any]:
+    """Train each configuration with several seeds, and return lists of runs by name."""
+    runs: dict[str, list[Path]] = {name: [] for name in configs}
+    for seed, (name, config) in itertools.product(range(seeds), configs.items()):
+        folder = out / f"{config.recipe}-{config.preset}" / f"seed-{seed}"
+        run = train_or_find(root, folder, config.model_copy(update={"seed": seed}))
+        minutes = training_seconds(run) / 60
+        print(f"# {name}, seed {seed}: {run}, {minutes:.1f} minutes", flush=True)
+        runs[name].append(run)
+    return runs
 
 
 def training_seconds(run: Path) -> float:
@@ -80,66 +86,75 @@ def images_per_s(run: Path) -> float:
     return float(read_metrics(run)[-1]["images_seen"]) / training_seconds(run)
 
 
-def evaluate_run(run: Path) -> Evaluation:
-    evaluation = evaluate_generator(run, ROOT)
+def evaluate_run(run: Path, root: Path) -> Evaluation:
+    evaluation = evaluate_generator(run, root)
     evaluation.save(run / "evaluation" / "generated")
     return evaluation
 
 
-def print_scores(evaluations: dict[str, Evaluation]) -> None:
+def print_scores(evaluations: dict[str, list[Evaluation]]) -> None:
     """Print a table with a column for each generator, and with the references of the first."""
-    first = next(iter(evaluations.values()))
-    columns = {name: evaluation.scores["generated"] for name, evaluation in evaluations.items()}
-    columns["test reference"] = first.scores["test_reference"]
-    columns["train reference"] = first.scores["train_reference"]
-    print(score_table(columns, first.tables[0].notes).to_markdown())
-
-
-def compare_recipes(
-    out: Path, peers: list[tuple[str, Path]], only: str | None, minutes: float | None
-) -> None:
-    """Print the scores of the recipes after equal training times."""
-    names = (only,) if only else ("mlp", "dcgan", "vae-gan")
-    runs = {}
-    if minutes is None or "vae-gan" in names:
-        vae_gan = train_or_find(out, "vae-gan", make_config("best"))
-        minutes = minutes or training_seconds(vae_gan) / 60
-    index = out / "images.json"  # Measure the speed only once, so that runs can be resumed.
-    for name in names:
-        if name == "vae-gan":
-            runs[name] = vae_gan
-            continue
-        key = f"{name}, {minutes:.0f} minutes"
-        total_images = json.loads(index.read_text()) if index.exists() else {}
-        if key not in total_images:
-            config = make_config("best", name, total_images=400 * BATCH_SIZE)
-            trial = train_dcgan(ROOT, out / "trials", config, threads=1)
-            total_images[key] = int(60 * minutes * images_per_s(trial))
-            index.write_text(json.dumps(total_images))
-        config = make_config("best", name, total_images=total_images[key])
-        runs[name] = train_or_find(out, name, config)
-    evaluations = {name: evaluate_run(run) for name, run in runs.items()}
-    if peers:
-        real = RealPunks(ROOT)
-        evaluations |= {name: evaluate_sprites(name, read_sprites(p), real) for name, p in peers}
-    print_scores(evaluations)
-    for name, run in runs.items():
-        images_seen = read_metrics(run)[-1]["images_seen"]
-        minutes = training_seconds(run) / 60
-        print(f"{name}: {images_seen:,} images in {minutes:.0f} minutes on one thread")
-
-
-def compare_losses(out: Path) -> None:
-    """Print the scores of the preset `quick` with encoder, discriminator, or both."""
-    options: dict[str, dict[str, Any]] = {
-        "both": {},
-        "encoder only": {"schedule": {"adversarial_start": 1.0}},
-        "discriminator only": {"recipe": "adversarial"},
+    first = next(iter(evaluations.values()))[0].scores
+    columns = {
+        name: average([e.scores["generated"] for e in each]) for name, each in evaluations.items()
     }
-    runs = {name: train_or_find(out, name, make_config(**o)) for name, o in options.items()}
-    print_scores({name: evaluate_run(run) for name, run in runs.items()})
-    for name, run in runs.items():
-        print(f"{name}: {training_seconds(run) / 60:.1f} minutes on one thread")
+    columns["test reference"] = first["test_reference"]
+    columns["train reference"] = first["train_reference"]
+    print(score_table(columns, ()).to_markdown())
+
+
+def average(scores: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the mean ± standard deviation of each score, as text."""
+    means = {}
+    for key in scores[0]:
+        values = [float(each[key]) for each in scores]
+        means[key] = format_mean(values, 2 if abs(statistics.mean(values)) >= 10 else 4)
+    return means
+
+
+def print_comparison(root: Path, runs: dict[str, list[Path]], peers: Iterable[str]) -> None:
+    """Print the scores of runs and of sheets of sprites, NAME=SHEET.png, and the training times."""
+    evaluations = {name: [evaluate_run(run, root) for run in each] for name, each in runs.items()}
+    for peer in peers:
+        name, _, path = peer.partition("=")
+        evaluations[name] = [evaluate_sprites(name, read_sprites(Path(path)), RealPunks(root))]
+    print_scores(evaluations)
+    for name, each in runs.items():
+        images = read_metrics(each[0])[-1]["images_seen"]
+        minutes = format_mean([training_seconds(run) / 60 for run in each], 1)
+        print(f"{name}: {len(each)} trainings, {images:,} images each, {minutes} minutes")
+
+
+def images_in(minutes: float, recipe: str, args: argparse.Namespace) -> int:
+    """Return how many images a recipe is trained on in a time; measured once, to resume runs."""
+    index = args.out / "images.json"
+    measured = json.loads(index.read_text()) if index.exists() else {}
+    key = f"{recipe} {args.preset}, {minutes:g} minutes"
+    if key not in measured:
+        config = make_config(args.preset, recipe)
+        config = config.model_copy(update={"total_images": 100 * config.batch_size})
+        trial = train_dcgan(
+            args.root, args.out / "trials", config, threads=1, num_evaluations=4, num_samples=100
+        )
+        measured[key] = int(60 * minutes * images_per_s(trial))
+        index.write_text(json.dumps(measured, indent=1))
+    return measured[key]
+
+
+def compare_recipes(args: argparse.Namespace) -> None:
+    """Print the scores of the recipes after equally many images, or after equal times."""
+    configs = {}
+    for recipe in args.only:
+        minutes = args.minutes
+        total = {} if minutes is None else {"total_images": images_in(minutes, recipe, args)}
+        configs[recipe] = make_config(args.preset, recipe, **total)
+    print_comparison(args.root, train_all(args.root, args.out, configs, args.seeds), args.peer)
+
+
+def compare_losses(args: argparse.Namespace) -> None:
+    """Print the scores of the VAE-GAN with encoder, discriminator, or both."""
+    configs = {name: make_config(args.preset, **options) for name, options in PARTS.items()}
+    print_comparison(args.root, train_all(args.root, args.out, configs, args.seeds), ())
 
 
 class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
@@ -192,7 +207,6 @@ def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float
 
 def compare_speed(root: Path, out: Path, rounds: int) -> None:
     """Print the speed of the recipes and of the tutorial, measured alternately at equal sizes."""
-    torch.set_num_threads(1)
     device, reason = pick_device()
     print(reason)
     steps = 12 if device.type == "cpu" else 600
@@ -223,9 +237,20 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, default=Path("data"), help="data root")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/benchmark-dcgan"), help="folder of the runs"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=RECIPES, default=list(RECIPES), help="recipes to compare"
+    )
+    parser.add_argument("--preset", choices=PRESETS, default="quick", help="preset of all runs")
+    parser.add_argument("--seeds", type=int, default=3, help="number of trainings of each recipe")
+    parser.add_argument(
+        "--minutes", type=float, help="training time of each recipe, not the preset's images"
     )
     parser.add_argument(
         "--peer",
@@ -235,30 +260,22 @@ def main() -> None:
         help="also score a PNG of sprites by another generator",
     )
     parser.add_argument(
-        "--only", choices=("mlp", "dcgan", "vae-gan"), help="compare one recipe only"
-    )
-    parser.add_argument(
-        "--minutes", type=float, help="training time of mlp and dcgan (default: that of vae-gan)"
-    )
-    parser.add_argument(
         "--parts",
         action="store_true",
         help="compare training with the encoder, the discriminator, or both",
     )
     parser.add_argument("--speed", action="store_true", help="measure images per second")
-    parser.add_argument("--root", type=Path, default=ROOT, help="data root of --speed")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of --speed")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
+    torch.set_num_threads(1)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, one thread")
     if args.speed:
         compare_speed(args.root, args.out, args.rounds)
-        return
-    if args.parts:
-        compare_losses(args.out)
-        return
-    peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in args.peer)]
-    compare_recipes(args.out, peers, args.only, args.minutes)
+    elif args.parts:
+        compare_losses(args)
+    else:
+        compare_recipes(args)
 
 
 if __name__ == "__main__":

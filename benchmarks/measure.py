@@ -68,6 +68,12 @@ def measure(job: str, *args: object, rounds: int = 5) -> Result:
     return Result(seconds, max(mib))
 
 
+def format_mean(values: list[float], digits: int = 4) -> str:
+    """Return the mean ± the standard deviation of several values."""
+    text = f"{statistics.mean(values):.{digits}f}"
+    return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
 def make_axes(xlabel: str, ylabel: str) -> Axes:
     """Return an empty plot in the style of all benchmark plots."""
     axes = Figure(figsize=(8, 4), layout="constrained").subplots()
