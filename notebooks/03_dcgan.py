@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Generate punks with a DCGAN
+# # Generate punks with a GAN
 #
 # The first part follows the [DCGAN tutorial of
 # PyTorch](https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html) by Nathan
