@@ -7,13 +7,13 @@ Training GANs", 2016). The recipes `adversarial` and `vae-gan` use the relativis
 on real and on generated images, as combined by Huang et al., "The GAN is dead; long live the GAN!"
 (2024).
 
-A discriminator penalizes what looks wrong but hardly what is missing: trained with it alone, a
-generator rarely produces glasses, beards and earrings. The recipe `vae-gan` adds an encoder that
-maps each real punk to a latent w from which the generator must reconstruct it, so each kind of punk
-is trained as often as it occurs (Larsen et al., "Autoencoding beyond pixels using a learned
-similarity metric", 2016). A second, small encoder does the same for w, which trains the mapping
-network from noise to the distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and Enhancing
-VAE Models", 2019). Neither encoder is needed for generation.
+A discriminator of convolutions penalizes what looks wrong but hardly what is missing: trained with
+it alone, a generator rarely produces glasses, beards and earrings. The recipe `vae-gan` adds an
+encoder that maps each real punk to a latent w from which the generator must reconstruct it, so each
+kind of punk is trained as often as it occurs (Larsen et al., "Autoencoding beyond pixels using a
+learned similarity metric", 2016). A second, small encoder does the same for w, which trains the
+mapping network from noise to the distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and
+Enhancing VAE Models", 2019). Neither encoder is needed for generation.
 """
 
 import torch
