@@ -44,10 +44,15 @@ from punkmodels.training.run_dir import Evaluation, list_runs, read_metrics
 CPU = torch.device("cpu")
 BATCH_SIZE = 128
 WIDTH = 64
+# The recipe adversarial has another discriminator, so the third part restores that of the VAE-GAN.
 PARTS: dict[str, dict[str, Any]] = {
     "both": {"recipe": "vae-gan"},
     "encoder only": {"recipe": "vae-gan", "schedule": {"adversarial_start": 1.0}},
-    "discriminator only": {"recipe": "adversarial"},
+    "discriminator only": {
+        "recipe": "adversarial",
+        "model": {"width_D": 0, "dense_units_D": 0},
+        "augmentation": {"translate_px": 2},
+    },
 }
 
 

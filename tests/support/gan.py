@@ -43,3 +43,11 @@ def interrupt_training(root: Path, runs: Path, config: DcganConfig, **options: A
         train_quickly(root, runs, config, progress=progress, **options)
     (run,) = runs.iterdir()
     return run
+
+
+def flatten_tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
+    """Return the tensors in nested dictionaries by paths such as ".G.layers.0.weight"."""
+    if isinstance(value, torch.Tensor):
+        return {path: value}
+    items = value.items() if isinstance(value, dict) else ()
+    return {k: v for key, item in items for k, v in flatten_tensors(item, f"{path}.{key}").items()}

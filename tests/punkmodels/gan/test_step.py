@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.gan import CPU, small_config
+from support.gan import CPU, flatten_tensors, small_config
 
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
@@ -56,17 +56,10 @@ def take_steps(state: TrainState, train: TrainingImages, count: int) -> None:
 
 def flatten(state: TrainState) -> dict[str, torch.Tensor]:
     """Return copies of all tensors of a checkpoint by their paths."""
-
-    def walk(value: Any, path: str) -> dict[str, torch.Tensor]:
-        if isinstance(value, torch.Tensor):
-            return {path: value.clone()}
-        items = value.items() if isinstance(value, dict) else ()
-        return {k: v for key, item in items for k, v in walk(item, f"{path}.{key}").items()}
-
-    return walk(state.state_dict(), "")
+    return {path: tensor.clone() for path, tensor in flatten_tensors(state.state_dict()).items()}
 
 
-def real_batch(state: TrainState, train: TrainingImages, n: int = 12) -> Batch:
+def real_batch(state: TrainState, train: TrainingImages, n: int = 16) -> Batch:
     indices = train.images[:n]
     table = color_table(color_embedding_dim=state.config.model.color_embedding_dim)
     return Batch(to_rgba(indices, table), indices, None)
@@ -174,7 +167,7 @@ def test_training_the_discriminator_raises_the_generator_loss(
 ) -> None:
     state = make_state(train, recipe=recipe, **NO_AUGMENTATION)
     batch = real_batch(state, train)
-    generated = state.G(torch.randn(12, state.G.noise_dim)).detach()
+    generated = state.G(torch.randn(16, state.G.noise_dim)).detach()
     optimizer = torch.optim.Adam(state.D.parameters(), 1e-2)
     losses = []
     for _ in range(30):
@@ -189,7 +182,7 @@ def test_training_the_discriminator_raises_the_generator_loss(
 
 def test_penalty_is_proportional_to_gamma_and_trains_d_only(train: TrainingImages) -> None:
     state = make_state(train, **NO_AUGMENTATION)
-    batch, generated = real_batch(state, train), state.G(torch.randn(12, state.G.noise_dim))
+    batch, generated = real_batch(state, train), state.G(torch.randn(16, state.G.noise_dim))
     none, once, twice = (
         discriminator_loss(state, batch, generated, gamma)[0] for gamma in (None, 1, 2)
     )
@@ -203,7 +196,7 @@ def test_penalty_is_proportional_to_gamma_and_trains_d_only(train: TrainingImage
 def test_discriminator_learns_to_reject_wrong_types(train: TrainingImages) -> None:
     """The "generated" images are real ones with the type of another image."""
     state = make_state(train, conditional="type", **NO_AUGMENTATION)
-    batch = real_batch(state, train)._replace(condition=torch.eye(5).repeat(3, 1)[:12])
+    batch = real_batch(state, train)._replace(condition=torch.eye(5).repeat(4, 1)[:16])
     mismatched = batch.images.roll(1, 0)
     optimizer = torch.optim.Adam(state.D.parameters(), 1e-2)
     losses = []
