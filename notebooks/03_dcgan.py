@@ -239,7 +239,7 @@ evaluations["bundled"].pictures["nearest_neighbors.png"]
 # ## Where to go next
 #
 # - `punkmodels.train_dcgan(recipe="vae-gan")` trains on 100,000 images, in about five minutes.
-# - `punkmodels.train_dcgan(recipe="adversarial")` is the same GAN without the encoder, and
+# - `punkmodels.train_dcgan(recipe="adversarial")` is a GAN alone, without an encoder, and
 #   `recipe="dcgan"` the DCGAN of the tutorials, with the same logs and scores.
 # - `train_dcgan(image_dir="digits")` trains on a folder with other small images.
 # - Notebook 4, `04_ask_for_a_punk`, chooses what to draw; notebook 5 explains the scores.
