@@ -36,3 +36,5 @@ DcganPreset = Literal["quick", "best", "gpu", "gpu-long"]
 DcganConditional = Literal["none", "type"]
 
 RendererPreset = Literal["quick", "best"]
+
+LabelSetsPreset = Literal["quick", "best"]

@@ -34,37 +34,62 @@ VALUE_SLICES = tuple(
 )
 """Columns of each variable in one-hot vectors."""
 
+VALUE_NAMES = (
+    TYPES,
+    ("", *(f"skin tone {i + 1}" for i in range(len(SKIN_TONE_COLORS)))),
+    *(("", *slot) for slot in ACCESSORY_SLOTS),
+)
+"""Name of each value of each variable; "" for none."""
+_COLUMNS_OF_LABELS = [
+    (column, LABELS.index(name))
+    for column, name in enumerate(itertools.chain.from_iterable(VALUE_NAMES))
+    if name in LABELS
+]
+
 
 def encode_label_sets(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
     """Return the values of labels (N, 92), 0 or 1, and skin tones, int64 (N,): int64 (N, 11).
 
-    Raises ValueError unless each row has one type and at most one accessory of each slot, and
-    exactly Female and Male punks have a skin tone, 1 to 4.
+    Raises ValueError if a row is not one of `find_encodable`.
     """
+    if not find_encodable(labels, skin_tones).all():
+        raise ValueError(
+            "a punk has one type, at most one accessory of each slot, and a skin tone if it is "
+            "Female or Male"
+        )
+    return _to_values(labels, skin_tones)
+
+
+def find_encodable(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+    """Return which label sets are values of the variables, bool (N,).
+
+    They have one type and at most one accessory of each slot, and exactly those of Female and Male
+    punks have a skin tone, 1 to 4.
+    """
+    values = _to_values(labels, skin_tones)
+    is_in_range = (values < torch.tensor(NUM_VALUES, device=values.device)).all(dim=1)
+    values[~is_in_range] = 0
+    decoded, _ = decode_label_sets(values)
+    has_tone = _table(HUMAN_TYPES, TYPES).to(values.device)[values[:, TYPE]]
+    is_same = (decoded == labels).all(dim=1)
+    return is_in_range & is_same & ((values[:, SKIN_TONE] > 0) == has_tone)
+
+
+def _to_values(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
     labels = labels.long()
     columns = [labels[:, : len(TYPES)].argmax(dim=1), skin_tones.long()]
     for slot in ACCESSORY_SLOTS:
         numbers = torch.arange(1, len(slot) + 1, device=labels.device)
         columns.append((labels[:, [LABELS.index(name) for name in slot]] * numbers).sum(dim=1))
-    values = torch.stack(columns, dim=1)
-    if not (values < torch.tensor(NUM_VALUES, device=values.device)).all():
-        raise ValueError("a punk has at most one accessory of each slot, and a skin tone of 0 to 4")
-    decoded, _ = decode_label_sets(values)
-    has_tone = _table(HUMAN_TYPES, TYPES).to(values.device)[values[:, TYPE]]
-    if (decoded != labels).any() or ((values[:, SKIN_TONE] > 0) != has_tone).any():
-        raise ValueError(
-            "a punk has one type, at most one accessory of each slot, and a skin tone if it is "
-            "Female or Male"
-        )
-    return values
+    return torch.stack(columns, dim=1)
 
 
 def decode_label_sets(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the labels, uint8 (N, 92), and skin tones, int64 (N,), of values, int64 (N, 11)."""
     one_hot = encode_one_hot(values).to(torch.uint8)
-    kept = [i for i, name in enumerate(_VALUE_NAMES) if name]
     labels = one_hot.new_zeros(len(values), len(LABELS))
-    labels[:, [LABELS.index(_VALUE_NAMES[i]) for i in kept]] = one_hot[:, kept]
+    for column, label in _COLUMNS_OF_LABELS:
+        labels[:, label] = one_hot[:, column]
     return labels, values[:, SKIN_TONE].clone()
 
 
@@ -85,25 +110,34 @@ def find_allowed(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
         values: int64 (N, 11); entries that are not known can be anything in range.
         is_known: bool (N, 11).
     """
+    others = ~torch.eye(NUM_VARIABLES, dtype=torch.bool, device=values.device)
+    return _find_allowed(values, is_known[:, None] & others)
+
+
+def find_allowed_in_order(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
+    """Do as `find_allowed`, where all variables *before* each variable are known, too."""
+    order = torch.arange(NUM_VARIABLES, device=values.device)
+    is_before, others = order < order[:, None], order != order[:, None]
+    return _find_allowed(values, (is_known[:, None] | is_before) & others)
+
+
+def _find_allowed(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
+    """Return which values are allowed for variable i given `is_known[:, i]`, bool (N, 11, 11)."""
     fits = _FITS_TYPE.to(values.device)  # Whether a type (row) can have a value (column).
-    one_hot = encode_one_hot(values).bool()
-    allowed = torch.empty_like(one_hot)
-    is_worn = is_known[:, SLOTS] & (values[:, SLOTS] > 0)
-    # Whether a type can have the known value of a variable; unknown ones fit all types.
-    fits_known = torch.stack(
-        [
-            fits[:, columns].T[values[:, i]] | ~is_known[:, i, None]
-            for i, columns in enumerate(VALUE_SLICES)
-        ]
-    )
-    for i, columns in enumerate(VALUE_SLICES):
-        others = [j for j in range(NUM_VARIABLES) if j != i]
-        possible_types = fits_known[others].all(dim=0)
-        allowed[:, columns] = (possible_types[:, :, None] & fits[:, columns]).any(dim=1)
-        if i >= SLOTS.start:
-            num_others = is_worn.sum(dim=1) - is_worn[:, i - SLOTS.start].long()
-            allowed[:, columns.start + 1 : columns.stop] &= (num_others < MAX_ACCESSORIES)[:, None]
-    return allowed
+    fits_values = [fits[:, part].T[values[:, i]] for i, part in enumerate(VALUE_SLICES)]
+    conflicts = ~torch.stack(fits_values, dim=1)  # Of values with types, bool (N, 11, 5).
+    # In float32, this product is much faster than any() of a tensor (N, 11, 11, 5).
+    is_possible_type = (is_known.float() @ conflicts.float()) == 0
+    is_worn = (values > 0).float()
+    is_worn[:, : SLOTS.start] = 0
+    is_full = (is_known.float() @ is_worn[:, :, None])[..., 0] >= MAX_ACCESSORIES
+    allowed = [
+        (is_possible_type[:, i].float() @ fits[:, part].float()) > 0
+        for i, part in enumerate(VALUE_SLICES)
+    ]
+    for i in range(SLOTS.start, NUM_VARIABLES):
+        allowed[i][:, 1:] &= ~is_full[:, i, None]
+    return torch.cat(allowed, dim=1)
 
 
 def is_possible(values: torch.Tensor) -> torch.Tensor:
@@ -129,8 +163,3 @@ def _fits_type() -> torch.Tensor:
 
 
 _FITS_TYPE = _fits_type()
-_VALUE_NAMES = (
-    *TYPES,
-    *("" for _ in range(NUM_VALUES[SKIN_TONE])),
-    *(name for slot in ACCESSORY_SLOTS for name in ("", *slot)),
-)

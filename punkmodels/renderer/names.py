@@ -20,8 +20,8 @@ def find_traits(
     """
     if punk_type is None:
         raise UsageError("the type is missing", hint=f"add type= with one of: {', '.join(TYPES)}")
-    punk_type = _find_name(punk_type, TYPES, "type")
-    names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
+    punk_type = find_name(punk_type, TYPES, "type")
+    names = [find_name(name, ACCESSORIES, "accessory") for name in accessories]
     if not allow_impossible:
         try:
             check_traits(punk_type, names)
@@ -31,7 +31,7 @@ def find_traits(
     return punk_type, names
 
 
-def _find_name(name: str, names: Sequence[str], kind: str) -> str:
+def find_name(name: str, names: Sequence[str], kind: str) -> str:
     """Return the entry of `names` that equals `name`, ignoring case."""
     if not isinstance(name, str):
         raise UsageError(f"names of types and accessories are text, not {describe(name)}")

@@ -17,6 +17,7 @@ from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, all
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.palette import SKIN_TONE_COLORS
 from punkmodels.data.splits import Examples, SplitTensors
+from punkmodels.renderer.drawing import find_visible
 from punkmodels.renderer.network import conditions_from_labels, load_renderer
 
 MAX_ATTEMPTS = 50
@@ -59,16 +60,8 @@ def render_labeled_examples(
         images: torch.Tensor = model(conditions_from_labels(labels, skin_tones).to(device))
         return images.cpu()
 
-    images, visible = render(labels), labels.clone()
-    if visible_only:
-        accessories = labels.clone()
-        accessories[:, : len(TYPES)] = False
-        # Remove the n-th accessory of all punks at the same time, for each n.
-        for n in range(int(accessories.sum(dim=1).max())):
-            is_nth = accessories & (accessories.cumsum(dim=1) == n + 1)
-            is_unchanged = (render(labels & ~is_nth) == images).flatten(1).all(dim=1)
-            visible &= ~(is_nth & is_unchanged[:, None])
-    return images, visible.float()
+    visible = find_visible(labels, render) if visible_only else labels
+    return render(labels), visible.float()
 
 
 def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DEFAULT_RUNS = Path("runs")
-TASKS: tuple[Literal["classifier", "dcgan", "renderer"], ...] = ("classifier", "dcgan", "renderer")
+Task = Literal["classifier", "label-sets", "dcgan", "renderer"]
+"""A kind of model, as config.json and the commands `punkmodels train` name it."""
+TASKS: tuple[Task, ...] = ("classifier", "label-sets", "dcgan", "renderer")
 RESTORE_HINT = "restore the file, or train the run or export the weights again"
 
 
@@ -61,7 +63,7 @@ def find_run(
     Raises UsageError if there is no such run or it is of another task, and DataError if a
     config.json is damaged.
     """
-    kinds = "run" if tasks == TASKS else f"{' or '.join(tasks)} run"
+    kinds = "run" if tasks == TASKS else f"{join_tasks(tasks)} run"
     hint = f"train one with: punkmodels train {tasks[0]}"
     if run == "latest":
         required = "checkpoints/step_*" if trained else "config.json"
@@ -78,6 +80,11 @@ def find_run(
     if task in TASKS and task not in tasks:
         raise UsageError(f"'{found[0]}' is a {task} run, but a {kinds} is needed", hint=hint)
     return found[0]
+
+
+def join_tasks(tasks: Sequence[str]) -> str:
+    """Return, for example, "label-sets, dcgan or renderer"."""
+    return " or ".join(filter(None, [", ".join(tasks[:-1]), tasks[-1]]))
 
 
 def _not_found_error(runs: Path, run: str) -> UsageError:
@@ -124,6 +131,8 @@ def find_score(task: str, metrics: Sequence[Mapping[str, Any]]) -> tuple[str, fl
         return "val exact match", float(best["val_exact_match"])
     if task == "renderer":
         return "val pixel-exact match", float(metrics[-1]["val_pixel_exact_match"])
+    if task == "label-sets":
+        return "val nats", float(metrics[-1]["val_nll"])
     return "Fréchet distance", float(metrics[-1]["frechet_distance_to_training"])
 
 
