@@ -106,7 +106,7 @@ def render_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def render_model_options() -> str:
     """Return the options of all models as one Markdown page."""
     pages = [OPTIONS_INTRO]
-    for model in ("classifier", "dcgan", "renderer"):
+    for model in ("classifier", "label-sets", "dcgan", "renderer"):
         options = json.loads(run_python("punkmodels", "options", model, "--json"))
         rows = []
         for option in options.values():

@@ -18,12 +18,14 @@ from punkdata._version import __version__
 from punkdata.extras import require_packages, translate_missing_package
 
 if TYPE_CHECKING:
+    from punkmodels.bundled_renderer import draw
     from punkmodels.classifier.classifier import Classifier, Prediction
     from punkmodels.evaluation import evaluate_images, evaluate_predictions
-    from punkmodels.generator import Generator, draw, load_generator
+    from punkmodels.generator import Generator, load_generator
     from punkmodels.models import load_classifier
     from punkmodels.options import list_options
     from punkmodels.runs import Run, open_run
+    from punkmodels.train_label_models import train_label_sets
     from punkmodels.train_models import train_classifier, train_dcgan, train_renderer
     from punkmodels.training.run_dir import Evaluation
     from punkmodels.tune_models import tune_classifier
@@ -47,6 +49,7 @@ __all__ = [
     "open_run",
     "train_classifier",
     "train_dcgan",
+    "train_label_sets",
     "train_renderer",
     "tune_classifier",
 ]
@@ -56,7 +59,7 @@ _MODULES = {
     "Evaluation": "training.run_dir",
     "Generator": "generator",
     "Prediction": "classifier.classifier",
-    "draw": "generator",
+    "draw": "bundled_renderer",
     "evaluate_images": "evaluation",
     "evaluate_predictions": "evaluation",
     "list_options": "options",
@@ -64,6 +67,7 @@ _MODULES = {
     "load_generator": "generator",
     "Run": "runs",
     "open_run": "runs",
+    "train_label_sets": "train_label_models",
     "tune_classifier": "tune_models",
 }
 

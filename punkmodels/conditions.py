@@ -10,14 +10,19 @@ from punkmodels.hub import find_repository
 from punkmodels.models import BUNDLED_NAMES, is_bundled
 from punkmodels.training.run_dir import read_config
 
-Conditional = Literal["none", "type", "labels"]
+Conditional = Literal["none", "type", "labels", "traits"]
 
 
 def read_conditional(folder: Path) -> Conditional:
-    """Return what the generator in a folder is conditioned on; "labels" includes the skin tone."""
+    """Return what the generator in a folder is conditioned on.
+
+    "labels" includes the skin tone; "traits" are any of the labels and the skin tone.
+    """
     config = read_config(folder)
     if config.get("task") == "renderer":
         return "labels"
+    if config.get("task") == "label-sets":
+        return "traits"
     return "type" if config.get("options", {}).get("conditional") == "type" else "none"
 
 
@@ -28,21 +33,36 @@ def generator_name(folder: Path) -> str:
 
 
 def check_condition(
-    folder: Path, *, has_type: bool, has_accessories: bool, has_skin_tone: bool, has_labels: bool
+    folder: Path,
+    *,
+    has_type: bool,
+    has_accessories: bool,
+    has_skin_tone: bool,
+    has_labels: bool,
+    only: bool,
+    novel: bool,
+    allow_impossible: bool,
 ) -> None:
     """Raise UsageError if a generator needs a condition that is missing, or supports no such one.
 
-    The arguments are whether those of `Generator.generate` are given.
+    The arguments are those of `Generator.generate`, or whether they are given.
     """
     name, conditional = generator_name(folder), read_conditional(folder)
     is_given = has_type or has_accessories or has_skin_tone or has_labels
-    if conditional == "none" and is_given:
+    if conditional == "traits":
+        is_exact = only or has_labels
+        _check_sampling(is_exact=is_exact, novel=novel, allow_impossible=allow_impossible)
+    elif novel or (only and conditional != "labels"):
+        option = "novel" if novel else "only"
         raise UsageError(
-            f"{name} is unconditional",
-            hint='use model="bundled-conditional" to choose a type or accessories, or train a '
-            "renderer",
+            f"{name} does not sample label sets, which {option}=True needs",
+            hint='use model="bundled"',
         )
-    if conditional != "none" and not is_given:
+    elif conditional == "none" and is_given:
+        raise UsageError(
+            f"{name} is unconditional", hint='use model="bundled" to choose a type or accessories'
+        )
+    elif conditional != "none" and not is_given:
         raise UsageError(f"{name} is conditional", hint="add type= or labels=")
     if conditional == "type" and (has_accessories or has_skin_tone):
         raise UsageError(
@@ -52,4 +72,17 @@ def check_condition(
         raise UsageError(
             "labels= already sets type and accessories",
             hint="leave out type= and accessories=, or labels=",
+        )
+
+
+def _check_sampling(*, is_exact: bool, novel: bool, allow_impossible: bool) -> None:
+    """Raise UsageError for options of a model of label sets that exclude each other."""
+    if novel and is_exact:
+        raise UsageError(
+            "novel=True samples traits, but all of them are given",
+            hint="leave out novel=True, or only=True and labels=",
+        )
+    if allow_impossible and not is_exact:
+        raise UsageError(
+            "only possible traits are sampled", hint="add only=True, or leave out allow_impossible="
         )

@@ -1,9 +1,9 @@
-"""Generated punks: the bundled renderer as a function, and generators of any kind as objects."""
+"""Generators of punks, of any kind, as objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress, progress_bar
 from punkdata.traits import TYPES
@@ -21,12 +20,16 @@ from punkmodels.conditions import Conditional, check_condition, generator_name, 
 from punkmodels.data.image_grid import check_grid_size, square_grid, to_hwc_pixels
 from punkmodels.gan import generate as gan
 from punkmodels.gan.networks import AnyGenerator
-from punkmodels.models import find_model, warn_if_unfinished
+from punkmodels.label_sets.names import find_fixed_traits
+from punkmodels.label_sets.network import load_label_sets
+from punkmodels.label_sets.sampling import PunkSampler, fix_values
+from punkmodels.models import GENERATOR_TASKS, find_model, warn_if_unfinished
 from punkmodels.renderer.names import HUMAN_TYPES
 from punkmodels.renderer.network import (
+    BUNDLED_RENDERER,
+    Renderer,
     conditions_from_labels,
     labels_from_names,
-    load_bundled_renderer,
     load_renderer,
 )
 from punkmodels.training.device import pick_device
@@ -36,55 +39,19 @@ MAX_COUNT = 10**6
 DEFAULT_COUNT, DEFAULT_COUNT_OF_A_TYPE = 64, 4
 
 
-def draw(
-    type: str,  # noqa: A002  # the field's word
-    *accessories: str | Sequence[str],
-    skin_tone: int | None = None,
-    scale: int = 16,
-    allow_impossible: bool = False,
-) -> Image.Image:
-    """Draw the punk with these traits, with the bundled renderer.
-
-    Args:
-        type: "Alien", "Ape", "Female", "Male" or "Zombie". The case of all names is ignored.
-        accessories: Names of accessories, see `punkdata.ACCESSORIES`, or a list of them.
-        skin_tone: Skin tone of Female and Male punks, 1 (darkest, the default) to 4.
-        scale: Factor of nearest-neighbor upscaling; 1 returns the sprite itself, 24x24.
-        allow_impossible: Whether to accept combinations of traits that no real punk can have.
-
-    Returns:
-        An RGBA image of 24 * `scale` pixels squared, with a transparent background.
-
-    Raises:
-        UsageError: A name is unknown, no punk can have these traits, or a number is out of range.
-
-    Example:
-        >>> punkmodels.draw("Zombie", "3D Glasses").show()
-    """
-    require_int("scale", scale, 1, 100)
-    names: list[Any] = []
-    for item in accessories:
-        names += item if isinstance(item, list | tuple) else [item]
-    labels = labels_from_names(type, names, allow_impossible=allow_impossible)[None]
-    if skin_tone is not None:
-        require_int("skin_tone", skin_tone, 1, NUM_SKIN_TONES)
-    indices = load_bundled_renderer()(conditions_from_labels(labels, skin_tone))[0]
-    sprite = Image.fromarray(PALETTE[indices.numpy()])
-    return sprite.resize((sprite.width * scale, sprite.height * scale), Image.Resampling.NEAREST)
-
-
 def load_generator(
     model: str | int | Path = "bundled",
     *,
     runs: str | Path = DEFAULT_RUNS,
     device: str | torch.device = "auto",
 ) -> Generator:
-    """Load a trained generator: a GAN, or a renderer.
+    """Load a trained generator: a model of label sets, a renderer, or a GAN.
 
     Args:
-        model: "bundled" for the GAN that is part of punkmodels, "bundled-conditional" for its
-            renderer, a run (its path, its number, or "latest"), a folder of exported weights, or a
-            model on the Hugging Face Hub ("owner/name" or "owner/name@revision").
+        model: "bundled" for the generator that is part of punkmodels: a model samples label sets,
+            and a renderer draws them. "bundled-conditional" for this renderer alone, "bundled-gan"
+            for a GAN. Or a run (its path, its number, or "latest"), a folder of exported weights,
+            or a model on the Hugging Face Hub ("owner/name" or "owner/name@revision").
         runs: Folder of all runs.
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
 
@@ -97,7 +64,7 @@ def load_generator(
         >>> generator.generate(64, seed=0).shape
         (64, 24, 24, 4)
     """
-    folder = find_model(model, runs, "dcgan", "renderer")
+    folder = find_model(model, runs, *GENERATOR_TASKS)
     warn_if_unfinished(folder)
     return Generator(folder, pick_device(device)[0])
 
@@ -107,20 +74,22 @@ class Generator:
 
     Attributes:
         path: Folder of its weights.
-        conditional: What it is conditioned on: "none", "type", or "labels" (type, accessories and
-            skin tone).
-        device: Device on which it computes.
-        network: The PyTorch module.
+        conditional: What it is conditioned on: "none", "type", "labels" (type, accessories and
+            skin tone), or "traits" (any of these, while the others are sampled).
+        device: Device on which it computes; a model of label sets is always on the CPU.
+        network: The PyTorch module. That of a model of label sets has float64 weights.
 
     Example:
-        >>> generator = punkmodels.load_generator("bundled-conditional")
-        >>> generator.grid(type="Ape", accessories=["Cap", "Pipe"]).show()
+        >>> generator = punkmodels.load_generator()
+        >>> generator.grid(type="Zombie", novel=True).show()
+        >>> generator.grid(1, type="Ape", accessories=["Cap", "Pipe"], only=True).show()
     """
 
     path: Path
     conditional: Conditional
     device: torch.device
     network: torch.nn.Module
+    _renderer: Renderer
 
     def __init__(self, path: Path, device: torch.device) -> None:
         """Load the weights in a folder; raises DataError if they are damaged."""
@@ -128,7 +97,11 @@ class Generator:
         self._is_punks = True
         self.conditional = read_conditional(path)
         if self.conditional == "labels":
-            self.network = load_renderer(path, device)
+            self.network = self._renderer = load_renderer(path, device)
+        elif self.conditional == "traits":
+            self.network = load_label_sets(path, torch.device("cpu"))
+            self._renderer = load_renderer(BUNDLED_RENDERER, device)
+            self._sampler = PunkSampler(self.network, self._renderer)
         else:
             self._is_punks = not gan.read_dcgan_config(path).options.image_dir
             self.network = gan.load_generator(path, device)
@@ -142,6 +115,8 @@ class Generator:
         accessories: Sequence[str] = (),
         skin_tone: int | ArrayLike | None = None,
         labels: ArrayLike | torch.Tensor | None = None,
+        only: bool = False,
+        novel: bool = False,
         allow_impossible: bool = False,
         progress: bool = False,
     ) -> NDArray[np.uint8]:
@@ -149,17 +124,23 @@ class Generator:
 
         Args:
             count: Number of images, at most a million. By default 64; or one for each row of
-                `labels`, which are repeated if there are fewer; or with a `type`, 4 from a GAN, and
-                all different ones from a renderer: one, or 4 in all skin tones.
-            seed: Random seed of the latent noise. A larger count extends the images of a smaller
-                one. A renderer uses no noise.
-            type: "Alien", "Ape", "Female", "Male" or "Zombie", for a conditional generator.
-            accessories: Names of accessories, for a renderer. The case of all names is ignored.
-            skin_tone: Skin tone of Female and Male punks, 1 (darkest) to 4, for a renderer; or one
-                for each row of `labels`, where 0 stands for punks without one. By default the four
-                skin tones alternate.
-            labels: Label vectors of 0 and 1, (N, 92), instead of `type` and `accessories`.
-            allow_impossible: Whether to accept a type with accessories that no real punk can have.
+                `labels`, which are repeated if there are fewer. With a `type`, 4 from a GAN, and
+                all different ones from a renderer or with `only`: one, or 4 in all skin tones.
+            seed: Random seed. A larger count extends the images of a smaller one. A renderer is not
+                random.
+            type: "Alien", "Ape", "Female", "Male" or "Zombie".
+            accessories: Names of accessories. The case of all names is ignored.
+            skin_tone: Skin tone of Female and Male punks, 1 (darkest) to 4; or one for each row of
+                `labels`, where 0 stands for punks without one. By default, a model of label sets
+                samples it, and a renderer alternates the four.
+            labels: Label vectors of 0 and 1, (N, 92), instead of `type` and `accessories`, to draw
+                exactly these label sets.
+            only: Whether the punks have exactly these traits, as those of a renderer. Otherwise, a
+                model of label sets samples the other traits given these.
+            novel: Whether to sample only label sets that no real punk has, in any skin tone, for a
+                model of label sets.
+            allow_impossible: Whether to accept traits that no real punk can have together, for a
+                renderer or with `only`.
             progress: Whether to show a progress bar.
 
         Returns:
@@ -179,7 +160,17 @@ class Generator:
             has_accessories=bool(names),
             has_skin_tone=skin_tone is not None,
             has_labels=labels is not None,
+            only=only,
+            novel=novel,
+            allow_impossible=allow_impossible,
         )
+        if self.conditional == "traits" and labels is None and not only:
+            fixed = _fix_traits(type, names, skin_tone)
+            with _show_progress(show=progress) as report:
+                punks = self._sampler.sample(
+                    count or DEFAULT_COUNT, seed, fixed, novel=novel, progress=report
+                )
+            return to_hwc_pixels(punks.sprites)
         vectors = None
         if labels is not None:
             vectors = to_labels(labels)
@@ -187,10 +178,10 @@ class Generator:
         elif self.conditional != "none":
             vectors = labels_from_names(type, names, allow_impossible=allow_impossible)[None]
             human = vectors[:, [TYPES.index(name) for name in HUMAN_TYPES]].any()
-            is_alone = self.conditional == "labels" and (skin_tone is not None or not human)
+            is_alone = self.conditional != "type" and (skin_tone is not None or not human)
             count = count or (1 if is_alone else DEFAULT_COUNT_OF_A_TYPE)
         count = count or DEFAULT_COUNT
-        with progress_bar("generating", "punks") if progress else nullcontext(_ignore) as report:
+        with _show_progress(show=progress) as report:
             if vectors is None or self.conditional == "type":
                 return self._sample(count, seed, vectors, report)
             return self._render(count, vectors, skin_tone)
@@ -225,11 +216,13 @@ class Generator:
 
     def __repr__(self) -> str:
         """Return its kind, its name, and what it is conditioned on."""
-        kind = "renderer" if self.conditional == "labels" else "GAN"
+        kinds = {"labels": "renderer", "traits": "label sets and renderer"}
+        kind = kinds.get(self.conditional, "GAN")
         condition = {
             "none": "unconditional",
             "type": "conditioned on the type",
             "labels": "conditioned on type, accessories and skin tone",
+            "traits": "conditioned on any traits",
         }[self.conditional]
         return f"Generator({self.name!r}: {kind}, {condition}, on {self.device})"
 
@@ -264,7 +257,23 @@ class Generator:
         elif skin_tone is not None:
             skin_tones = to_skin_tones(skin_tone, len(labels))[rows]
         condition = conditions_from_labels(labels[rows], skin_tones)
-        return to_hwc_pixels(self.network(condition.to(self.device)))
+        return to_hwc_pixels(self._renderer(condition.to(self.device)))
+
+
+def _fix_traits(
+    punk_type: str | None, accessories: Sequence[str], skin_tone: int | ArrayLike | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the result of `fix_values`; raises UsageError as `find_fixed_traits`."""
+    tone = None
+    if skin_tone is not None:
+        tone = cast("int", skin_tone)
+        require_int("skin_tone", tone, 1, NUM_SKIN_TONES)
+    found_type, names = find_fixed_traits(punk_type, accessories, has_skin_tone=tone is not None)
+    return fix_values(found_type, names, tone)
+
+
+def _show_progress(*, show: bool) -> AbstractContextManager[Progress]:
+    return progress_bar("generating", "punks") if show else nullcontext(_ignore)
 
 
 def _ignore(done: int, total: int | None, note: str = "") -> None:

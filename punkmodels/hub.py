@@ -15,7 +15,7 @@ from pathlib import Path
 from punkdata.errors import DataError, NetworkError, RefusedError, UsageError
 from punkdata.extras import translate_missing_package
 from punkdata.paths import require_home
-from punkmodels.training.run_dir import TASKS, read_config
+from punkmodels.training.run_dir import TASKS, join_tasks, read_config
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _PART = r"\w[\w.-]*"
@@ -55,7 +55,7 @@ def download_model(name: str, tasks: Sequence[str]) -> Path:
         if task not in TASKS:
             raise UsageError(f"{name} on the Hugging Face Hub is not a model of punkmodels")
         if task not in tasks:
-            raise UsageError(f"{name} is a {task}, but a {' or '.join(tasks)} is needed")
+            raise UsageError(f"{name} is a {task}, but a {join_tasks(tasks)} is needed")
         hf_hub_download(repository, WEIGHTS_FILE, revision=folder.name)
     return folder
 

@@ -12,7 +12,14 @@ from punkdata.errors import UsageError
 from punkdata.paths import expand_name, expand_user
 from punkdata.progress import write_stderr
 from punkmodels.hub import download_model, find_repository, is_hub_name
-from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, describe_unfinished, find_run
+from punkmodels.training.run_dir import (
+    DEFAULT_RUNS,
+    TASKS,
+    Task,
+    describe_unfinished,
+    find_run,
+    join_tasks,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -21,10 +28,18 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).with_name("weights")
 """Folder of the bundled models, in subfolders named after their tasks."""
-BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
+BUNDLED_NAMES = {
+    "classifier": "bundled",
+    "label-sets": "bundled",
+    "dcgan": "bundled-gan",
+    "renderer": "bundled-conditional",
+}
 """Name of the bundled model of each task; "bundled" is that of the first possible task."""
+GENERATOR_TASKS: tuple[Task, ...] = ("label-sets", "dcgan", "renderer")
+"""Tasks of the models that generate punks; the bundled model of the first one is the default."""
 UNIQUE_NAMES = {
     "bundled-classifier": "classifier",
+    "bundled-label-sets": "label-sets",
     "bundled-gan": "dcgan",
     "bundled-conditional": "renderer",
 }
@@ -43,7 +58,7 @@ def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
         if name == BUNDLED_NAMES[task] or UNIQUE_NAMES.get(name) == task:
             return WEIGHTS / task
     if name in UNIQUE_NAMES:
-        raise UsageError(f"{name} is a {UNIQUE_NAMES[name]}, but a {' or '.join(tasks)} is needed")
+        raise UsageError(f"{name} is a {UNIQUE_NAMES[name]}, but a {join_tasks(tasks)} is needed")
     if name.startswith("bundled") and not Path(name).exists():
         raise choice_error("the name of a bundled model", name, ("bundled", *UNIQUE_NAMES))
     if isinstance(model, str) and is_hub_name(name) and not (runs / name).exists():

@@ -8,15 +8,16 @@ from punkdata.arguments import choice_error
 from punkdata.report import Report, Row
 from punkmodels.classifier import config as classifiers
 from punkmodels.gan import config as gans
+from punkmodels.label_sets import config as label_sets
 from punkmodels.renderer import config as renderers
 from punkmodels.training import config as training
 
 
-def list_options(model: Literal["classifier", "dcgan", "renderer"]) -> Report:
+def list_options(model: Literal["classifier", "dcgan", "renderer", "label-sets"]) -> Report:
     """List all training options of a model: type, default and description.
 
     Args:
-        model: "classifier", "dcgan" or "renderer".
+        model: "classifier", "dcgan", "renderer" or "label-sets".
 
     Returns:
         A table, which a notebook shows. Defaults in parentheses are those of presets, recipes and
@@ -38,11 +39,14 @@ def list_options(model: Literal["classifier", "dcgan", "renderer"]) -> Report:
         defaults = gans.make_config()
         variants |= {preset: gans.make_config(preset) for preset in gans.PRESETS}
         variants |= {recipe: gans.make_config(recipe=recipe) for recipe in gans.RECIPES}
+    elif model == "label-sets":
+        defaults = label_sets.make_config()
+        variants |= {preset: label_sets.make_config(preset) for preset in label_sets.PRESETS}
     elif model == "renderer":
         defaults = renderers.make_config()
         variants |= {preset: renderers.make_config(preset) for preset in renderers.PRESETS}
     else:
-        raise choice_error("model", model, ("classifier", "dcgan", "renderer"))
+        raise choice_error("model", model, ("classifier", "dcgan", "renderer", "label-sets"))
     options = training.list_options(defaults, variants)
     rows = []
     for option in options:

@@ -18,11 +18,18 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
 from punkdata.paths import expand_user
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
-from punkmodels.models import find_model, is_shared, load_classifier, warn_if_unfinished
+from punkmodels.models import (
+    GENERATOR_TASKS,
+    find_model,
+    is_shared,
+    load_classifier,
+    warn_if_unfinished,
+)
 from punkmodels.training.run_dir import (
     DEFAULT_RUNS,
     TASKS,
     Evaluation,
+    Task,
     describe_unfinished,
     read_config,
     read_metrics,
@@ -59,7 +66,7 @@ class Run:
         return read_config(self.path)
 
     @property
-    def task(self) -> Literal["classifier", "dcgan", "renderer"]:
+    def task(self) -> Task:
         """The kind of model; raises DataError if config.json names none."""
         task = self.config.get("task")
         for known in TASKS:
@@ -142,6 +149,12 @@ class Run:
                     device=torch_device,
                     progress=report,
                 )
+            if self.task == "label-sets":
+                from punkmodels.label_sets.evaluate import evaluate_label_sets
+
+                return evaluate_label_sets(
+                    self.path, folder, version=version, device=torch_device, progress=report
+                )
             if self.task == "renderer":
                 from punkmodels.renderer.evaluate import evaluate_renderer
 
@@ -201,14 +214,15 @@ def open_run(
 
     Args:
         run: Its path, its number, "latest", a folder of exported weights, or a bundled model:
-            "bundled-classifier", "bundled-gan", or "bundled-conditional", the renderer.
+            "bundled-classifier", "bundled-label-sets", "bundled-gan", or "bundled-conditional",
+            the renderer.
         runs: Folder of all runs.
         root: Data root on which to evaluate it; by default $PUNKDATA_ROOT or `./data`.
 
     Raises:
         UsageError: There is no such run.
     """
-    folder = find_model(run, runs, "classifier", "dcgan", "renderer")
+    folder = find_model(run, runs, "classifier", *GENERATOR_TASKS)
     return Run(folder, None if root is None else expand_user(root))
 
 

@@ -95,7 +95,8 @@ def run_training(
         if run is None or not (run / "config.json").exists():
             raise
         arguments = "" if root is None else f"{str(root)!r}, "
-        call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
+        function = f"punkmodels.train_{task.replace('-', '_')}"
+        call = f"{function}({arguments}resume={str(run)!r})"
         with naming_run(run):
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(f"stopped; resume with: {call}") from None

@@ -8,7 +8,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import Json
-from punkmodels.cli import classifier, evaluate, export, generate, runs, train_generators
+from punkmodels.cli import classifier, evaluate, export, generate, predict, runs, train_generators
 
 OPTIONS_EXAMPLES = (
     "Example: punkmodels options classifier\n\n"
@@ -31,6 +31,9 @@ train_app.command("classifier", epilog=classifier.EXAMPLES)(classifier.train_cla
 train_app.command("renderer", epilog=train_generators.RENDERER_EXAMPLES)(
     train_generators.train_renderer
 )
+train_app.command("label-sets", epilog=train_generators.LABEL_SETS_EXAMPLES)(
+    train_generators.train_label_sets
+)
 tune_app: typer.Typer = console.make_app(
     "Search for better hyperparameters.", "Example: punkmodels tune classifier --trials 20"
 )
@@ -40,7 +43,7 @@ app.add_typer(evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup
 app.command("runs", epilog=runs.EXAMPLES)(runs.show_runs)
 app.command(epilog=export.EXAMPLES)(export.export)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
-app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
+app.command(epilog=predict.EXAMPLES)(predict.predict)
 
 
 @app.callback(help=HELP)
@@ -56,7 +59,7 @@ def train(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         console.say(
             "training the classifier with the preset quick; for its options, see: punkmodels train "
-            "classifier -h; for a generator: punkmodels train dcgan, or punkmodels train renderer"
+            "classifier -h; for a generator: punkmodels train label-sets, or punkmodels train dcgan"
         )
         # Called through the parser, because defaults can come from environment variables.
         context.command.main(["classifier"], context.command_path, standalone_mode=False)
@@ -65,7 +68,7 @@ def train(context: typer.Context) -> None:
 @app.command("options", epilog=OPTIONS_EXAMPLES)
 def list_training_options(
     model: Annotated[
-        Literal["classifier", "dcgan", "renderer"],
+        Literal["classifier", "dcgan", "renderer", "label-sets"],
         typer.Argument(metavar="MODEL", help="Model whose options to list."),
     ],
     as_json: Json = False,

@@ -19,7 +19,7 @@ from punkmodels.cli.options import (
     Snapshot,
     arguments_as_options,
 )
-from punkmodels.models import UNIQUE_NAMES, find_model, is_shared
+from punkmodels.models import GENERATOR_TASKS, UNIQUE_NAMES, find_model, is_shared
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN",
         help='A run (its path, its number, or "latest"), a folder of exported weights, a bundled '
-        'model ("bundled-classifier", "bundled-gan" or "bundled-conditional"), or owner/name on '
-        "the Hugging Face Hub.",
+        'model ("bundled-classifier", "bundled-label-sets", "bundled-gan" or '
+        '"bundled-conditional"), or owner/name on the Hugging Face Hub.',
     ),
 ]
 Out = Annotated[
@@ -98,8 +98,8 @@ def generator(
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Compare punks that a GAN or a renderer generates with real punks."""
-    folder = find_model(run, runs, "dcgan", "renderer")
+    """Compare the punks of a model of label sets, a renderer or a GAN with real punks."""
+    folder = find_model(run, runs, *GENERATOR_TASKS)
     _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
 
 
@@ -218,7 +218,7 @@ def run_or_images(
         else:
             images(path, out=out, root=root, version=newest, device=device, as_json=as_json)
         return
-    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    folder = find_model(run, runs, *GENERATOR_TASKS, "classifier")
     _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
 
 
@@ -246,7 +246,9 @@ def _evaluate_model(
     model = Run(run, root)
     with arguments_as_options("image_dir", "version"):
         evaluation = model.evaluate(split, version=version, image_dir=image_dir, device=device)
-    name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)
+    name = {"dcgan": "generated", "label-sets": "generated", "renderer": "conditional"}.get(
+        model.task, split
+    )
     default_out = None if is_shared(run) else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)
 

@@ -12,7 +12,7 @@ from punkdata.cli.options import Json
 from punkdata.extras import require_packages
 from punkdata.files import shell_quote
 from punkmodels.cli.options import Runs
-from punkmodels.models import find_model, warn_if_unfinished
+from punkmodels.models import GENERATOR_TASKS, find_model, warn_if_unfinished
 from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
@@ -29,7 +29,8 @@ def export(
         typer.Argument(
             metavar="RUN",
             help='A run (its path, its number, or "latest"), a folder of exported weights, a '
-            'bundled model ("bundled-classifier", "bundled-gan" or "bundled-conditional"), or '
+            'bundled model ("bundled-classifier", "bundled-label-sets", "bundled-gan" or '
+            '"bundled-conditional"), or '
             "owner/name on the Hugging Face Hub.",
         ),
     ] = "latest",
@@ -46,7 +47,7 @@ def export(
 
     The card shows the scores that `punkmodels evaluate` has saved for these weights.
     """
-    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    folder = find_model(run, runs, *GENERATOR_TASKS, "classifier")
     if onnx:
         require_packages("exporting to ONNX", "onnx", "onnxscript")
     console.check_output(out, is_folder=True)
@@ -67,6 +68,6 @@ def export(
     command = "generate"
     if config["task"] == "classifier":
         command = "predict punk.png"
-    elif config["task"] == "renderer" or config["options"]["conditional"] != "none":
+    elif config["task"] == "renderer" or config["options"].get("conditional", "none") != "none":
         command = "generate --type Ape"
     console.say(f"next: punkmodels {command} --model {shell_quote(out)}")

@@ -1,31 +1,28 @@
-"""The commands `punkmodels generate` and `punkmodels predict`."""
+"""The command `punkmodels generate`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.errors import DataError, ImageError, UsageError
+from punkdata.errors import UsageError
 from punkdata.files import shell_quote
 from punkmodels.cli.options import DeviceOption, Runs, arguments_as_options
 from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
-if TYPE_CHECKING:
-    from punkmodels.classifier.classifier import Prediction
-
 EXAMPLES = (
     "Example: punkmodels generate --count 64 --out grid.png\n\n"
-    'With chosen traits: punkmodels generate --type Zombie --accessory "3D Glasses" --accessory '
-    "Pipe\n\n"
+    "Zombies with a pipe: punkmodels generate --type Zombie --accessory Pipe\n\n"
+    'Exactly this one: punkmodels generate --type Zombie --accessory "3D Glasses" --only\n\n'
+    "Punks that do not exist yet: punkmodels generate --novel\n\n"
     "Single files: punkmodels generate --count 10000 --out generated"
 )
-ARGUMENTS = ("model", "type", "skin_tone", "count", "scale", "allow_impossible")
+ARGUMENTS = ("model", "type", "skin_tone", "count", "scale", "allow_impossible", "only", "novel")
 """Arguments of the Python API that errors can name."""
 
 
@@ -36,7 +33,7 @@ def generate(
             min=1,
             max=10**6,
             help="Number of punks. (default: 64; with --labels-from, one for each real punk; with "
-            "--type, 4, or 1 if all would be equal)",
+            "--only, 4, or 1 if all would be equal)",
         ),
     ] = None,
     out: Annotated[
@@ -52,51 +49,68 @@ def generate(
     ] = None,
     accessory: Annotated[
         list[str] | None,
-        typer.Option(help="Accessory, such as Pipe; can be repeated. (default: none)"),
+        typer.Option(help="Accessory, such as Pipe; can be repeated. (default: any)"),
     ] = None,
     skin_tone: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=4,
-            help="Skin tone of Female and Male punks, 1 (darkest) to 4. (default: all in turn)",
+            help="Skin tone of Female and Male punks, 1 (darkest) to 4. (default: any)",
         ),
     ] = None,
     labels_from: Annotated[
         str | None,
         typer.Option(
             metavar="VERSION:SPLIT",
-            help="Generate punks with the labels of the real punks of a snapshot and a split "
+            help="Draw punks with the labels of the real punks of a snapshot and a split "
             "(train, val, test or all), for example latest:test. (default: off)",
         ),
     ] = None,
+    only: Annotated[
+        bool,
+        typer.Option(
+            "--only",
+            help="Draw exactly the given traits. (default: sample the other traits given these)",
+        ),
+    ] = False,
+    novel: Annotated[
+        bool,
+        typer.Option(
+            "--novel",
+            help="Sample only combinations of traits that no real punk has. (default: off)",
+        ),
+    ] = False,
     allow_impossible: Annotated[
         bool,
         typer.Option(
             "--allow-impossible",
-            help="Accept combinations of traits that no real punk can have. (default: off)",
+            help="With --only, accept traits that no real punk can have together. (default: off)",
         ),
     ] = False,
     root: Root = ROOT,
     seed: Annotated[
-        int, typer.Option(min=0, max=10**9, help="Random seed for the latent noise.")
+        int,
+        typer.Option(
+            min=0, max=10**9, help="Random seed; a larger count extends the punks of a smaller one."
+        ),
     ] = 0,
     scale: Annotated[int, typer.Option(min=1, max=40, help="Upscaling factor of the grid.")] = 4,
     model: Annotated[
         str,
         typer.Option(
             help='A run (its path, its number, or "latest"), a folder of exported weights, '
-            'owner/name on the Hugging Face Hub, "bundled", or "bundled-conditional", which is '
-            "also used for --type, --accessory, --skin-tone and --labels-from."
+            'owner/name on the Hugging Face Hub, "bundled", "bundled-conditional", which draws '
+            'exactly the given traits, or "bundled-gan".'
         ),
     ] = "bundled",
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Generate new punks, at random or with chosen traits."""
-    names = ("type", "accessories", "skin_tone", "labels_from")
-    values = (punk_type, accessory, skin_tone, labels_from)
+    """Generate punks: one model samples their traits, unless they are given, another draws them."""
+    names = ("type", "accessories", "skin_tone", "labels_from", "only", "novel")
+    values = (punk_type, accessory, skin_tone, labels_from, only, novel)
     traits: dict[str, Any] = {n: v for n, v in zip(names, values, strict=True) if v}
     is_grid = _is_grid(out)
     console.check_output(out, is_folder=not is_grid)
@@ -106,30 +120,29 @@ def generate(
             hint="remove --type and --accessory, or --labels-from",
         )
     _check_accessories(traits.get("accessories", []))
-    model = "bundled-conditional" if traits and model == "bundled" else model
     condition = {name: traits[name] for name in names[:3] if name in traits}
     from punkdata.images.sprite import SIDE_PX
     from punkmodels.conditions import check_condition
     from punkmodels.data.image_grid import check_grid_size
-    from punkmodels.models import find_model
-    from punkmodels.renderer.names import HUMAN_TYPES, find_traits, skin_tone_error
+    from punkmodels.models import GENERATOR_TASKS, find_model
 
     with arguments_as_options(*ARGUMENTS, accessories="--accessory", labels="--labels-from"):
         if is_grid:
             check_grid_size(count or 1, SIDE_PX, scale)
-        if punk_type or accessory:
-            found, _ = find_traits(punk_type, accessory or [], allow_impossible=allow_impossible)
-            if skin_tone and found not in HUMAN_TYPES:
-                raise skin_tone_error()
         labels_source = _parse_labels_from(labels_from, root) if labels_from else None
-        folder = find_model(model, runs, "dcgan", "renderer")
+        folder = find_model(model, runs, *GENERATOR_TASKS)
         check_condition(
             folder,
             has_type=bool(punk_type),
             has_accessories=bool(accessory),
             has_skin_tone=bool(skin_tone),
             has_labels=bool(labels_from),
+            only=only,
+            novel=novel,
+            allow_impossible=allow_impossible,
         )
+        if punk_type or accessory or skin_tone:
+            _check_traits(folder, traits, allow_impossible=allow_impossible)
         load_torch()
         from punkmodels.data.image_files import write_grid, write_sprites
         from punkmodels.generator import load_generator
@@ -138,7 +151,13 @@ def generate(
             condition = _read_labels(root, *labels_source) | condition
         generator = load_generator(folder, runs=runs, device=device)
         images = generator.generate(
-            count, seed=seed, **condition, allow_impossible=allow_impossible, progress=True
+            count,
+            seed=seed,
+            **condition,
+            only=only,
+            novel=novel,
+            allow_impossible=allow_impossible,
+            progress=True,
         )
     metadata = {"model": str(generator.path), "seed": seed, **traits}
     if is_grid:
@@ -175,6 +194,24 @@ def _check_accessories(names: list[str]) -> None:
             )
 
 
+def _check_traits(folder: Path, traits: dict[str, Any], *, allow_impossible: bool) -> None:
+    """Raise the errors of `Generator.generate` before PyTorch is loaded."""
+    from punkmodels.conditions import read_conditional
+    from punkmodels.label_sets.names import find_fixed_traits
+    from punkmodels.renderer.names import HUMAN_TYPES, find_traits, skin_tone_error
+
+    if traits.get("labels_from"):
+        return
+    has_skin_tone = "skin_tone" in traits
+    punk_type, accessories = traits.get("type"), traits.get("accessories", [])
+    if read_conditional(folder) == "traits" and not traits.get("only"):
+        find_fixed_traits(punk_type, accessories, has_skin_tone=has_skin_tone)
+        return
+    found, _ = find_traits(punk_type, accessories, allow_impossible=allow_impossible)
+    if has_skin_tone and found not in HUMAN_TYPES:
+        raise skin_tone_error()
+
+
 def _parse_labels_from(labels_from: str, root: Path) -> tuple[str, str]:
     """Return the version and the split that --labels-from names; check that they exist."""
     from punkdata.snapshots.reader import open_snapshot
@@ -196,87 +233,3 @@ def _read_labels(root: Path, version: str, split: str) -> dict[str, Any]:
 
     punks = load_split(root, version, "default", split)
     return {"labels": punks.labels, "skin_tone": detect_skin_tones(punks.images)}
-
-
-PREDICT_EXAMPLES = "Example: punkmodels predict punk.png --json"
-
-
-def predict(
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            exists=True,
-            metavar="IMAGE",
-            help="PNG, JPEG, WebP, AVIF or on-chain SVG files with one punk each, at 24x24 pixels "
-            "or enlarged, or folders of such files.",
-        ),
-    ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help='A run (its path, its number, or "latest"), a folder of exported weights, '
-            'owner/name on the Hugging Face Hub, or "bundled" for the classifier that is part of '
-            "punkmodels."
-        ),
-    ] = "bundled",
-    runs: Runs = DEFAULT_RUNS,
-    device: DeviceOption = "auto",
-    as_json: Json = False,
-) -> None:
-    """Predict the type and accessories of punks in image files.
-
-    Each image is compared with a drawing of the punk with the predicted labels. If they differ, the
-    number of different pixels is printed after the labels.
-    """
-    from punkmodels.data.find_images import find_images
-    from punkmodels.models import find_model, load_classifier
-
-    folder = find_model(model, runs, "classifier")
-    files = find_images(images)
-    if not files:
-        raise UsageError(
-            f"{images[0]} contains no images",
-            hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
-        )
-    load_torch()
-    classifier = load_classifier(folder, device=device)
-    predictions, errors = [], []
-    for file in files:
-        try:
-            (result,) = classifier.predict([file])
-        except ImageError as error:
-            errors.append(error)
-            continue
-        predictions.append(result)
-        if not as_json:
-            console.emit(_describe(result))
-    if as_json:
-        console.emit_json([_to_json(result) for result in predictions])
-    elif len(predictions) > 1 and (others := sum(bool(p.different_pixels) for p in predictions)):
-        console.say(
-            f"{others} of {len(predictions)} images differ from the punks with the predicted labels"
-        )
-    if len(errors) == 1:
-        raise errors[0]
-    for refused in errors:
-        console.say(str(refused))
-    if errors:
-        raise DataError(f"{len(errors)} of {len(files)} images could not be classified")
-
-
-def _describe(prediction: Prediction) -> str:
-    """Return the labels with their scores, and whether the image is another one than they draw."""
-    from punkdata.images.sprite import SIDE_PX  # It loads numpy, which --help need not.
-
-    labels = ", ".join(f"{name} {prediction.scores[name]:.2f}" for name in prediction.labels)
-    line = f"{prediction.path}: {labels}"
-    if prediction.different_pixels:
-        count = f"{prediction.different_pixels} of {SIDE_PX**2} pixels"
-        line += f" (differs from the punk with these labels in {count})"
-    return line
-
-
-def _to_json(prediction: Prediction) -> dict[str, Any]:
-    fields = asdict(prediction)
-    scores = fields.pop("scores")  # The longest one is the last.
-    return fields | {"verified": prediction.verified, "scores": scores}

@@ -114,10 +114,10 @@ def train_model(
     With `resumed`, only options that a run does not keep are allowed. Ctrl-C, which becomes a
     StoppedError, a full disk and a lost process show the command to resume the run.
     """
-    from punkmodels import train_models as api
+    import punkmodels as api
     from punkmodels.start_training import resume_hint
 
-    train = getattr(api, f"train_{task}")
+    train = getattr(api, f"train_{task.replace('-', '_')}")
     try:
         with arguments_as_options(*ARGUMENTS):
             run: Path = train(root, runs=runs, resume=resumed, logger=logger, **options).path

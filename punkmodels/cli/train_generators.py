@@ -1,4 +1,4 @@
-"""The commands `punkmodels train dcgan` and `punkmodels train renderer`."""
+"""The commands `punkmodels train dcgan`, `train renderer` and `train label-sets`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from punkmodels.choices import (
     DcganConditional,
     DcganPreset,
     DcganRecipe,
+    LabelSetsPreset,
     RendererPreset,
 )
 from punkmodels.cli.options import (
@@ -163,4 +164,41 @@ def train_renderer(
     run = train_model("renderer", root, runs, resumed, logger, options)
     name = shell_quote(run)
     commands = f"punkmodels generate --model {name} --type Ape, or punkmodels evaluate {name}"
+    print_run(run, commands, as_json=as_json)
+
+
+LABEL_SETS_EXAMPLES = (
+    "Example: punkmodels train label-sets --seed 1 --set weight_decay=1\n\n"
+    "Resume a stopped run: punkmodels train label-sets --resume latest"
+)
+
+
+def train_label_sets(
+    context: typer.Context,
+    root: Root = ROOT,
+    version: Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    preset: Annotated[
+        LabelSetsPreset, typer.Option(help="quick: 10 seconds on one core. best: 20 seconds.")
+    ] = "quick",
+    total_images: TotalImages = None,
+    seed: Seed = None,
+    assignments: Set = None,
+    threads: Annotated[
+        int, typer.Option(min=THREADS.low, max=THREADS.high, help="Number of CPU threads.")
+    ] = 1,
+    resume: Resume = None,
+    logger: LoggerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model of which traits occur together; the bundled renderer draws its punks."""
+    resumed = find_resumed_run(context, runs, resume, "label-sets")
+    options: dict[str, Any] = {}
+    if resumed is None:
+        named = {"total_images": total_images, "seed": seed}
+        options = given_options(named, assignments, *context.params)
+        options |= {"preset": preset, "version": version, "threads": threads}
+    run = train_model("label-sets", root, runs, resumed, logger, options)
+    name = shell_quote(run)
+    commands = f"punkmodels generate --model {name}, or punkmodels evaluate {name}"
     print_run(run, commands, as_json=as_json)

@@ -158,6 +158,31 @@ RENDERER = Kind(
 )
 
 
+LABEL_SETS = Kind(
+    "CryptoPunks label sets",
+    "Samples which traits a CryptoPunk has: its type, its skin tone and its accessories. With the "
+    "renderer that is part of punkmodels, it generates CryptoPunks, 24x24 RGBA sprites. It is a "
+    "masked autoregressive network (MADE) over 11 categorical variables; any traits can be fixed.",
+    _LOAD_GENERATOR + 'sprites = generator.generate(64, type="Zombie", novel=True, seed=0)',
+    (
+        Metric("label_sets.test.nats", "nats per label set, test", "nll"),
+        Metric("label_sets.test.bits", "bits per punk, test", "bits_per_image"),
+        Metric("label_sets.train.nats", "nats per label set, train", "nll_train"),
+        Metric("label_sets.train.copy_rate", "copy rate, train", "copy_rate"),
+        *(metric for metric in GAN.metrics if "copy" not in metric.path),
+    ),
+    "Nats and bits are the negative log-likelihood of the type, accessories and skin tone of real "
+    "punks. The copy rate is the share of {scores[num_samples]:,} samples that equal a punk of the "
+    "training split. The other scores compare the drawn samples with the 2,000 punks of the "
+    "validation and test splits, in the features of a small classifier that is part of punkmodels: "
+    "the Fréchet distance is not an FID.",
+    "The model samples only traits that a punk can have together. About a third of its samples "
+    "equal a real punk; the option novel=True refuses them.",
+    "unconditional-image-generation",
+    ("autoregressive",),
+)
+
+
 def find_kind(config: Config) -> Kind:
     """Return which kind of model a config.json describes."""
     options = config["options"]
@@ -165,6 +190,8 @@ def find_kind(config: Config) -> Kind:
         if options.get("model") == "features":
             return FEATURES
         return TYPE_CLASSIFIER if options.get("task") == "type" else CLASSIFIER
+    if config["task"] == "label-sets":
+        return LABEL_SETS
     if config["task"] == "renderer":
         return RENDERER
     if options.get("image_dir"):

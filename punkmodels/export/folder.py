@@ -21,13 +21,19 @@ from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.classifier.pretrained import export_classifier, load_classifier
 from punkmodels.export.card import CARD_FILE, render_model_card
 from punkmodels.gan.generate import export_generator, load_generator
+from punkmodels.label_sets.network import export_label_sets, load_label_sets
 from punkmodels.renderer.network import export_renderer, load_renderer
 from punkmodels.training.pretrained import WEIGHTS_FILE, hash_weights
 from punkmodels.training.run_dir import Evaluation, read_config
 
 CONFIG_FILE = "config.json"
 ONNX_FILE = "model.onnx"
-EVALUATIONS = {"classifier": "test", "dcgan": "generated", "renderer": "conditional"}
+EVALUATIONS = {
+    "classifier": "test",
+    "label-sets": "generated",
+    "dcgan": "generated",
+    "renderer": "conditional",
+}
 """Name of the folder in evaluation/ with the scores of a card, by task."""
 
 
@@ -102,6 +108,9 @@ def _export_weights(run: Path, out: Path) -> nn.Module:
         case "renderer":
             export_renderer(run, out)
             return load_renderer(out, cpu)
+        case "label-sets":
+            export_label_sets(run, out)
+            return load_label_sets(out, cpu)
         case _:
             export_generator(run, out)
             return load_generator(out, cpu)

@@ -7,9 +7,11 @@ The file converts between pixels and palette indices itself:
 | classifier | `images`, uint8 RGBA (N, 4, 24, 24) | `logits`, float32 (N, 92) or (N, 5) |
 | GAN | `noise`, float32 (N, noise_dim); `condition`, one-hot types, float32 (N, 5) | `images` |
 | renderer | `condition`, float32 (N, 183), see `encode_condition` | `images` |
+| label sets | `values`, int64 (N, 11); `is_known`, bool (N, 11) | `log_probs`, float32 (N, 106) |
 
 The `images` of a generator are uint8 RGBA (N, 24, 24, 4), or (N, side, side, channels) if it was
-not trained on punks; `condition` is only an input of conditional ones. The metadata properties of
+not trained on punks; `condition` is only an input of conditional ones. `LabelSetModel.sample` calls
+the graph of a model of label sets once for each variable. The metadata properties of
 the file name the labels, in the order of the logits or of the condition.
 """
 
@@ -35,6 +37,8 @@ from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.data.palette import SKIN_TONE_COLORS, color_table
 from punkmodels.gan.generate import load_generator, read_dcgan_config
 from punkmodels.gan.networks import AnyGenerator
+from punkmodels.label_sets.encoding import NUM_VARIABLES, VALUE_NAMES
+from punkmodels.label_sets.network import load_label_sets
 from punkmodels.renderer.network import CONDITION_DIM, Renderer, load_renderer
 from punkmodels.training.run_dir import read_config
 
@@ -45,6 +49,11 @@ CLASSIFIER_MEANING = (
 )
 CONDITION_MEANING = (
     "The entries of a condition, 0 or 1, are in the metadata property `condition`, a JSON list."
+)
+VARIABLES_MEANING = (
+    "The log-probabilities of each variable's values are given the variables before it, and those "
+    "that are known. The names of the values of all 11 variables are in the metadata property "
+    "`variables`, a JSON list of lists."
 )
 CONDITION_NAMES = (
     *LABELS,
@@ -150,6 +159,11 @@ def _build_graph(folder: Path) -> Graph:
         condition = {"condition": torch.zeros(2, CONDITION_DIM)}
         facts["condition"] = CONDITION_NAMES
         return Graph(renderer, condition, "images", facts, CONDITION_MEANING)
+    if config.get("task") == "label-sets":
+        label_sets, facts["variables"] = load_label_sets(folder, CPU), VALUE_NAMES
+        is_known = torch.zeros(2, NUM_VARIABLES, dtype=torch.bool)
+        inputs = {"values": is_known.long(), "is_known": is_known}
+        return Graph(label_sets, inputs, "log_probs", facts, VARIABLES_MEANING)
     options, model = read_dcgan_config(folder).options, load_generator(folder, CPU)
     inputs = {"noise": torch.zeros(2, model.noise_dim)}
     if options.condition_dim:

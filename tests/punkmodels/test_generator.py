@@ -82,7 +82,7 @@ def test_draw_refuses_other_traits(traits: list[Any], options: Any, message: str
 
 
 def test_gan_generates_the_same_images_for_a_seed() -> None:
-    generator = punkmodels.load_generator()
+    generator = punkmodels.load_generator("bundled-gan")
     images = generator.generate(3, seed=1)
     assert (images.shape, images.dtype) == ((3, 24, 24, 4), np.uint8)
     assert np.array_equal(images, generator.generate(3, seed=1))
@@ -147,8 +147,11 @@ def test_wrong_arguments_are_refused(
 
 
 def test_unconditional_generator_refuses_a_condition() -> None:
-    with pytest.raises(UsageError, match='bundled is unconditional; use model="bundled-cond'):
-        punkmodels.load_generator().generate(type="Ape")
+    gan = punkmodels.load_generator("bundled-gan", device="cpu")
+    with pytest.raises(UsageError, match='bundled-gan is unconditional; use model="bundled" to'):
+        gan.generate(type="Ape")
+    with pytest.raises(UsageError, match="bundled-gan does not sample label sets, which novel=Tr"):
+        gan.generate(novel=True)
 
 
 def test_a_grid_must_not_be_too_large(renderer: punkmodels.Generator) -> None:
@@ -163,7 +166,11 @@ def test_a_grid_must_not_be_too_large(renderer: punkmodels.Generator) -> None:
         (punkmodels.load_classifier, {"model": "bundled-conditional"}, "is a renderer, but a clas"),
         (punkmodels.load_generator, {"model": "bundled-condtional"}, "did you mean 'bundled-cond"),
         (punkmodels.load_generator, {"model": "a.csv"}, "there is no file 'a.csv', and no run"),
-        (punkmodels.load_generator, {"model": "latest"}, "train one with: punkmodels train dcgan"),
+        (
+            punkmodels.load_generator,
+            {"model": "latest"},
+            "train one with: punkmodels train label-sets",
+        ),
         (punkmodels.load_classifier, {"model": "latest"}, "punkmodels train classifier"),
         (punkmodels.load_classifier, {"device": "tpu"}, "device tpu is not available"),
         (punkmodels.load_classifier, {"device": "cpu:x"}, "device cpu:x is not available"),
@@ -177,8 +184,15 @@ def test_missing_models_and_devices_are_named(
 
 
 def test_every_bundled_model_has_a_name() -> None:
-    for name, task in (("classifier", "classifier"), ("gan", "dcgan"), ("conditional", "renderer")):
+    tasks = {
+        "classifier": "classifier",
+        "label-sets": "label-sets",
+        "gan": "dcgan",
+        "conditional": "renderer",
+    }
+    for name, task in tasks.items():
         assert punkmodels.open_run(f"bundled-{name}").task == task
+    assert punkmodels.load_generator("bundled").conditional == "traits"
     assert punkmodels.load_generator("bundled-gan").conditional == "none"
     assert punkmodels.load_classifier("bundled-classifier").classes == LABELS
 
@@ -193,6 +207,50 @@ def test_a_file_or_another_folder_is_no_model(tmp_path: Path) -> None:
 
 def test_a_classifier_is_no_generator() -> None:
     folder = Path(punkmodels.__file__).parent / "weights" / "classifier"
-    with pytest.raises(UsageError, match="is a classifier run, but a dcgan or renderer run is"):
+    with pytest.raises(
+        UsageError, match="is a classifier run, but a label-sets, dcgan or renderer run is"
+    ):
         punkmodels.load_generator(folder)
     assert punkmodels.load_classifier(str(folder)).classes == LABELS
+
+
+def test_bundled_generator_samples_what_is_not_given() -> None:
+    generator = punkmodels.load_generator(device="cpu")
+    images = generator.generate(5, seed=1)
+    assert (images.shape, images.dtype) == ((5, 24, 24, 4), np.uint8)
+    assert np.array_equal(images[:3], generator.generate(3, seed=1))
+    assert set(skin_tones(generator.generate(8, type="Male", skin_tone=3))) == {3}
+    women = generator.generate(6, accessories="Tiara")
+    assert len(np.unique(women, axis=0)) > 1
+    predicted = punkmodels.load_classifier(device="cpu").predict(list(map(Image.fromarray, women)))
+    assert {each.type for each in predicted} == {"Female"}
+    assert all("Tiara" in each.accessories for each in predicted)
+    assert "bundled" in repr(generator)
+
+
+def test_bundled_generator_draws_exactly_given_traits_on_request() -> None:
+    generator = punkmodels.load_generator(device="cpu")
+    drawn = punkmodels.draw("Ape", "Pipe", scale=1)
+    (image,) = generator.generate(type="Ape", accessories=["Pipe"], only=True)
+    assert np.array_equal(image, drawn)
+    assert np.array_equal(generator.generate(labels=encode_labels("Ape", ["Pipe"]))[0], drawn)
+    assert skin_tones(generator.generate(type="Male", only=True)) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"type": "Robot"}, 'no type "Robot"'),
+        ({"accessories": ["Tiara", "Goat"]}, "no punk can wear Tiara and Goat together"),
+        ({"type": "Zombie", "skin_tone": 1}, "leave out skin_tone="),
+        ({"skin_tone": [1, 2]}, "skin_tone must be an integer"),
+        ({"only": True}, "the type is missing; add type="),
+        ({"novel": True, "type": "Ape", "only": True}, "leave out novel=True, or only=True"),
+        ({"novel": True, "labels": np.zeros(92)}, "leave out novel=True"),
+        ({"type": "Female", "accessories": ["Goat"], "allow_impossible": True}, "add only=True"),
+        ({"type": "Ape", "labels": np.zeros(92)}, "labels= already sets type"),
+    ],
+)
+def test_bundled_generator_refuses_wrong_arguments(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        punkmodels.load_generator(device="cpu").generate(**options)

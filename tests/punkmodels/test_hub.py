@@ -66,7 +66,7 @@ def test_generator_is_loaded_by_the_api_and_the_commands(
 import json
 import punkmodels
 generator = punkmodels.load_generator("you/gan", device="cpu")
-same = punkmodels.load_generator("bundled", device="cpu").generate(2, seed=1)
+same = punkmodels.load_generator("bundled-gan", device="cpu").generate(2, seed=1)
 print(json.dumps([repr(generator), bool((generator.generate(2, seed=1) == same).all())]))
 """
     name = "Generator('you/gan': GAN, unconditional, on cpu)"

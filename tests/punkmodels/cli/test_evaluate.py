@@ -132,7 +132,7 @@ def test_exported_weights_cannot_be_trained_further(
     ("args", "message"),
     [
         (("evaluate", "missing.png"), "there is no file 'missing.png'"),
-        (("evaluate", "generator", "1"), "a dcgan or renderer run is needed"),
+        (("evaluate", "generator", "1"), "a label-sets, dcgan or renderer run is needed"),
         (("evaluate", "latest", "--split", "val"), "No such option"),
         (("evaluate", "images", "missing.png"), "does not exist"),
     ],

@@ -8,6 +8,7 @@ from PIL import Image
 from support.gan import small_config, train_quickly
 from support.punkmodels_cli import run
 
+import punkmodels
 from punkmodels.renderer.config import make_config
 from punkmodels.renderer.train import train_renderer
 
@@ -117,4 +118,50 @@ def test_wrong_option_prints_one_line_and_exits_with_2(
 def test_unconditional_run_refuses_traits(generator_runs: Path, capsys: Capture) -> None:
     model = ("--model", "latest", "--runs", generator_runs)
     assert run("generate", "--type", "Ape", *model) == 2
-    assert "is unconditional; use --model bundled-conditional" in capsys.readouterr().err
+    assert "is unconditional; use --model bundled to" in capsys.readouterr().err
+
+
+def generate(out: Path, *args: object) -> bytes:
+    """Return the pixels of a grid of the bundled generator."""
+    assert run("generate", *args, "--scale", 1, "--out", out) == 0
+    with Image.open(out) as image:
+        return image.tobytes()
+
+
+def test_other_traits_are_sampled_given_some(tmp_path: Path) -> None:
+    grid, traits = tmp_path / "grid.png", ("--type", "zombie", "--accessory", "pipe")
+    sampled = generate(grid, *traits, "--count", 9)
+    assert sampled == generate(grid, *traits, "--count", 9, "--seed", 0)
+    assert sampled != generate(grid, *traits, "--count", 9, "--seed", 1)
+    assert generate(grid, "--type", "Ape") != generate(grid, "--type", "Ape", "--novel")
+
+
+def test_only_draws_exactly_the_given_traits(tmp_path: Path) -> None:
+    out, drawn = tmp_path / "sprites", punkmodels.draw("Zombie", "Pipe", scale=1)
+    traits = ("--type", "Zombie", "--accessory", "Pipe")
+    assert run("generate", *traits, "--only", "--out", out) == 0
+    with Image.open(out / "00000.png") as image:
+        assert image.convert("RGBA").tobytes() == drawn.tobytes()
+    assert json.loads((out / "index.json").read_text())["only"] is True
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--accessory", "Tiara", "--accessory", "Goat"), "no punk can wear Tiara and Goat"),
+        (("--type", "Ape", "--skin-tone", 2), "have a skin tone; leave out --skin-tone"),
+        (("--only",), "the type is missing; add --type"),
+        (("--only", "--novel", "--type", "Ape"), "leave out --novel, or --only"),
+        (("--type", "Female", "--accessory", "Goat", "--allow-impossible"), "add --only"),
+        (("--novel", "--model", "bundled-gan"), "which --novel needs; use --model bundled"),
+        (("--only", "--model", "bundled-gan"), "which --only needs; use --model bundled"),
+        (("--type", "Female", "--accessory", "Goat", "--only"), "add --allow-impossible"),
+    ],
+)
+def test_traits_of_the_bundled_generator_are_checked(
+    args: tuple[object, ...], message: str, capsys: Capture
+) -> None:
+    assert run("generate", *args) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1

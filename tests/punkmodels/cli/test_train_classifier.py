@@ -40,7 +40,7 @@ def test_train_without_a_model_trains_the_classifier(
     assert run("train") == 0
     err = capsys.readouterr().err
     assert "training the classifier with the preset quick" in err
-    assert "for a generator: punkmodels train dcgan" in err
+    assert "for a generator: punkmodels train label-sets" in err
     assert (tmp_path / "runs" / "00001-classifier-quick" / "checkpoints").is_dir()
 
 
