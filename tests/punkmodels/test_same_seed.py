@@ -31,6 +31,7 @@ def check_two_runs(train: Callable[[], object], runs: Path) -> None:
     [
         ("classifier", "--epochs", 1, "--set", "width=4", "--set", "hidden=8"),
         ("renderer", "--total-images", 64),
+        ("label-sets", "--total-images", 300, "--set", "width=16"),
     ],
     ids=lambda command: command[0],
 )
