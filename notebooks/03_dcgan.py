@@ -226,13 +226,14 @@ for axes, name, images in zip(panels, table.columns, pictures, strict=True):
 # ## Did it memorize the training images?
 #
 # A generator that copies the training images has excellent scores. So look at the nearest training
-# image below each generated one, and compare the share of exact copies with what a perfect
-# generator would have: the labels determine all pixels, so some of its images would be copies, too.
+# image below each generated one, and count exact copies. The labels determine all pixels, so a good
+# generator reproduces some real punks; but without memorizing, it meets only four times as many of
+# the 8,000 training punks as of the 2,000 held-out ones.
 
 # %%
-scores = evaluations["bundled"].scores
-print(f"copies of training punks:         {scores['generated']['train_copy_rate']:.3f}")
-print(f"expected of a perfect generator:  {scores['expected_copy_rate']:.3f}")
+scores = evaluations["bundled"].scores["generated"]
+print(f"copies of training punks:  {scores['train_copy_rate']:.3f}")
+print(f"copies of held-out punks:  {scores['held_out_copy_rate']:.3f}")
 evaluations["bundled"].pictures["nearest_neighbors.png"]
 
 # %% [markdown]

@@ -2,24 +2,25 @@
 
 Most scores are computed from features, (N, D) of real and (M, D) of generated images, in float64.
 They depend on the feature network and on the numbers of images, so only scores with the same
-network and numbers can be compared.
+network and numbers can be compared. `project_pixels` gives features without a network.
 """
 
 from __future__ import annotations
 
+import functools
 import statistics
-from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.data.palette import SKIN_TONE_PIXEL, build_pair_table, quantize
-from punkmodels.data.splits import SplitTensors
+from punkmodels.data.palette import NUM_PIXELS, build_pair_table, quantize
 
 Scores = dict[str, float]
+NUM_PROJECTIONS = 128
 VALIDITY_TOLERANCE = 8  # difference of a channel from a palette color, in steps of 1/255
 
 
@@ -35,6 +36,26 @@ def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
     trace_of_root = torch.linalg.eigvals(cov_1 @ cov_2).sqrt().real.sum()
     squared_gap = (real.mean(dim=0) - generated.mean(dim=0)).square().sum()
     return float(squared_gap + cov_1.trace() + cov_2.trace() - 2 * trace_of_root)
+
+
+@functools.cache
+def _random_signs() -> torch.Tensor:
+    """Return a fixed random sign for each position, color and feature, int8 (576 * 222, 128)."""
+    shape = (NUM_PIXELS * len(PALETTE), NUM_PROJECTIONS)
+    signs = np.random.default_rng(0).integers(0, 2, shape, np.int8)
+    return torch.from_numpy(2 * signs - 1)
+
+
+def project_pixels(sprites: torch.Tensor) -> torch.Tensor:
+    """Project the one-hot palette pixels of sprites, uint8 (N, 24, 24), to float32 (N, 128).
+
+    Random signs (Achlioptas, "Database-friendly random projections", 2003) preserve distances: the
+    expected squared distance between two sprites is the number of pixels that differ.
+    """
+    signs, offsets = _random_signs(), torch.arange(NUM_PIXELS) * len(PALETTE)
+    batches = torch.split(sprites.flatten(1).int() + offsets, 100)
+    sums = torch.cat([signs[rows].sum(dim=1, dtype=torch.float32) for rows in batches])
+    return sums.div((2 * NUM_PROJECTIONS) ** 0.5)
 
 
 def kernel_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
@@ -90,18 +111,22 @@ def feature_scores(
 class Samples:
     """Sprites and what their scores are computed from.
 
-    `sprites` are palette indices, uint8 (N, 24, 24); `features` float32 (N, D); `labels` visible
-    labels, bool (N, 92); `nearest` the row of the nearest training punk, and `nn_distance_px` the
-    number of pixels that differ from it, int64 (N,); `legal_distance_px` the number of pixels that
-    differ from the nearest legal punk, see `punkdata.analysis.nearest_outfits`.
+    `sprites` are palette indices, uint8 (N, 24, 24); `features` float32 (N, D); `projections` those
+    of `project_pixels`; `labels` visible labels, bool (N, 92); `nearest` the row of the nearest
+    training punk, and `nn_distance_px` the number of pixels that differ from it, int64 (N,);
+    `legal_distance_px` the number of pixels that differ from the nearest legal punk, see
+    `punkdata.analysis.nearest_outfits`; `is_held_out`, bool (N,), is True for sprites that equal a
+    punk of the validation or test split.
     """
 
     sprites: torch.Tensor
     features: torch.Tensor
+    projections: torch.Tensor
     labels: torch.Tensor
     nearest: torch.Tensor
     nn_distance_px: torch.Tensor
     legal_distance_px: torch.Tensor
+    is_held_out: torch.Tensor
 
     def __getitem__(self, rows: torch.Tensor | slice) -> Samples:
         return Samples(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -109,10 +134,15 @@ class Samples:
 
 def fidelity_scores(reference: Samples, samples: Samples, *, with_distances: bool = True) -> Scores:
     """Return the scores of sprites, compared with real punks."""
-    types = slice(len(TYPES))
+    types, pixel_distance = slice(len(TYPES)), {}
+    if with_distances:
+        distance = frechet_distance(reference.projections, samples.projections)
+        pixel_distance["frechet_distance_pixels"] = distance
     return {
         **feature_scores(reference.features, samples.features, with_distances=with_distances),
+        **pixel_distance,
         "train_copy_rate": _mean(samples.nn_distance_px == 0),
+        "held_out_copy_rate": _mean(samples.is_held_out),
         "duplicate_rate": duplicate_rate(samples.sprites),
         "nn_distance_px_mean": _mean(samples.nn_distance_px),
         "nn_distance_px_median": float(samples.nn_distance_px.double().quantile(0.5)),
@@ -189,25 +219,6 @@ def nearest_neighbors(
     batches = [(one_hot(batch) @ train_one_hot).max(dim=1) for batch in torch.split(sprites, 500)]
     equal_pixels, rows = (torch.cat(values) for values in zip(*batches, strict=True))
     return rows, len(pairs) - equal_pixels.long()
-
-
-def expected_copy_rate(train: SplitTensors, held_out: torch.Tensor) -> float:
-    """Return the train copy rate of a perfect generator, 0 to 1.
-
-    A perfect generator samples visible labels like those of held-out punks, (N, 92), and then a
-    skin tone with its frequency among training punks of the same type. Labels and skin tone
-    determine every pixel, so the result is a copy if a training punk has both.
-    """
-    types = train.visible[:, : len(TYPES)].argmax(dim=1)
-    tones = train.images[:, SKIN_TONE_PIXEL[0], SKIN_TONE_PIXEL[1]].long()
-    counts = torch.zeros(len(TYPES), len(PALETTE), dtype=torch.float64)
-    counts.index_put_((types, tones), torch.ones(1, dtype=torch.float64), accumulate=True)
-    frequencies = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    copies: defaultdict[bytes, float] = defaultdict(float)
-    known = zip(train.visible.bool().numpy(), types.tolist(), tones.tolist(), strict=True)
-    for labels, punk_type, tone in {(row.tobytes(), *rest) for row, *rest in known}:
-        copies[labels] += float(frequencies[punk_type, tone])
-    return sum(copies[row.tobytes()] for row in held_out.bool().numpy()) / len(held_out)
 
 
 def _mean(values: torch.Tensor) -> float:

@@ -17,9 +17,9 @@ from punkmodels.gan.metrics import (
     Samples,
     Scores,
     average_scores,
-    expected_copy_rate,
     fidelity_scores,
     nearest_neighbors,
+    project_pixels,
 )
 
 CPU = torch.device("cpu")
@@ -54,26 +54,46 @@ class RealPunks:
         )
         layers = recover_layers(sprites.flatten(1).numpy(), labels.bool().numpy())
         self.compositor = Compositor(layers)
-        itself, no_distance = torch.arange(len(train)), torch.zeros(len(train), dtype=torch.int64)
-        visible = train.visible.bool()
-        legal_distance = self._legal_distances(train.images)
-        self.train: Samples = Samples(
-            train.images, embed(train.images, device), visible, itself, no_distance, legal_distance
-        )
-        held_out = torch.cat([val.visible, test.visible]).bool()
-        self.held_out: Samples = self.measure(torch.cat([val.images, test.images]), held_out)
+        held_out = sprites[len(train) :]
+        self._held_out_bytes = {sprite.tobytes() for sprite in held_out.numpy()}
+        self.num_held_out: int = len(held_out)
+        self.train: Samples = self._measure_train()
+        visible = torch.cat([val.visible, test.visible]).bool()
+        self.held_out: Samples = self.measure(held_out, visible)
         half, other = self.held_out[: len(val)], self.held_out[len(val) :]
         score = partial(fidelity_scores, with_distances=False)
         self.test_reference: Scores = average_scores([score(half, other), score(other, half)])
-        self.expected_copy_rate: float = expected_copy_rate(train, held_out)
 
     def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
         """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""
         if labels is None:
             labels = logits_to_labels(predict_logits(self.classifier, sprites))
-        neighbors = nearest_neighbors(self.split.images, sprites)
-        legal_distance = self._legal_distances(sprites)
-        return Samples(sprites, embed(sprites, self.device), labels, *neighbors, legal_distance)
+        rows, distance = nearest_neighbors(self.split.images, sprites)
+        is_held_out = [sprite.tobytes() in self._held_out_bytes for sprite in sprites.numpy()]
+        return Samples(
+            sprites=sprites,
+            features=embed(sprites, self.device),
+            projections=project_pixels(sprites),
+            labels=labels,
+            nearest=rows,
+            nn_distance_px=distance,
+            legal_distance_px=self._legal_distances(sprites),
+            is_held_out=torch.tensor(is_held_out),
+        )
+
+    def _measure_train(self) -> Samples:
+        """Do the same for the training punks, whose nearest neighbors are themselves."""
+        images, rows = self.split.images, torch.arange(len(self.split))
+        return Samples(
+            sprites=images,
+            features=embed(images, self.device),
+            projections=project_pixels(images),
+            labels=self.split.visible.bool(),
+            nearest=rows,
+            nn_distance_px=torch.zeros_like(rows),
+            legal_distance_px=self._legal_distances(images),
+            is_held_out=torch.zeros_like(rows, dtype=torch.bool),
+        )
 
     def _legal_distances(self, sprites: torch.Tensor) -> torch.Tensor:
         nearest = find_nearest_outfits(self.compositor, sprites.flatten(1).numpy())

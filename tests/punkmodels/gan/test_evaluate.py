@@ -66,11 +66,28 @@ def test_scores_describe_the_sprites(evaluation: Evaluation, real: RealPunks) ->
     assert "frechet_distance" not in scores, "120 sprites are less than a subset"
     assert evaluation.scores["test_reference"]["train_copy_rate"] == 0
     assert evaluation.scores["train_reference"]["train_copy_rate"] == 1
-    assert 0 <= evaluation.scores["expected_copy_rate"] <= 1
+    assert evaluation.scores["test_reference"]["held_out_copy_rate"] == 1
+    assert evaluation.scores["train_reference"]["held_out_copy_rate"] == 0
     # The labels of these punks do not determine all pixels, and a changed row is not legal.
     legal_distance = evaluation.scores["test_reference"]["legal_distance_px_mean"]
     assert 0 < legal_distance < scores["legal_distance_px_mean"]
     assert scores["legal_rate"] < 1
+
+
+def test_the_ratio_of_copies_is_explained(real: RealPunks) -> None:
+    num_train = len(real.split)
+    copies = torch.cat([real.split.images, real.held_out.sprites])
+    sprites = torch.cat([copies, copies])
+    evaluation = evaluate_sprites("generated", sprites, real)
+    scores = evaluation.scores["generated"]
+    assert scores["train_copy_rate"] == pytest.approx(num_train / len(copies))
+    assert scores["held_out_copy_rate"] == pytest.approx(1 - num_train / len(copies))
+    ratio = f"{num_train / real.num_held_out:.1f}"
+    table = evaluation.tables[0].to_text()
+    assert f"Train copies per held-out copy: {ratio}. A generator" in table
+    assert f"has about {ratio}, because there are {num_train}" in table
+    no_copies = evaluate_sprites("generated", torch.zeros_like(sprites), real)
+    assert "per held-out copy: no held-out copies." in no_copies.tables[0].to_text()
 
 
 def test_palette_indices_have_the_scores_of_their_colors(
