@@ -23,6 +23,14 @@ TRIAL_EPOCHS = Bounds(2, COUNT.high)
 TOTAL_IMAGES = Bounds(1, 10**10)
 MIN_AUGMENT_FRACTION, MAX_AUGMENT_FRACTION = 0.01, 10.0
 
+HeldOutSplit = Literal["val", "test", "held-out"]
+"""Real punks that no generator was trained on; "held-out" are those of both splits."""
+HELD_OUT_SPLITS: dict[HeldOutSplit, tuple[str, tuple[str, ...]]] = {
+    "val": ("the validation split", ("val",)),
+    "test": ("the test split", ("test",)),
+    "held-out": ("the validation and test splits", ("val", "test")),
+}
+"""What each choice of held-out punks is called in texts, and the splits it consists of."""
 SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
 ClassifierModel = Literal["cnn", "linear", "published", "features"]

@@ -17,6 +17,7 @@ from punkdata.errors import NoFileError, UsageError
 from punkdata.images.sprite import SIDE_PX
 from punkdata.paths import expand_user
 from punkdata.progress import Progress
+from punkmodels.choices import HELD_OUT_SPLITS, HeldOutSplit
 from punkmodels.classifier.evaluate import evaluate_logits
 from punkmodels.data import array_files
 from punkmodels.data.image_files import clear_background, read_sprites
@@ -40,6 +41,7 @@ def evaluate_images(
     *,
     root: str | Path | None = None,
     version: str = "latest",
+    split: HeldOutSplit = "held-out",
     device: str | torch.device = "auto",
     tile_size: int = SIDE_PX,
     image_array: str | None = None,
@@ -48,7 +50,7 @@ def evaluate_images(
     """Compare generated punks with real ones: distances, precision, recall, copies and validity.
 
     Pass 10,000 images if you can: the scores are means over subsets of 2,000, and with fewer than
-    2,000 there are no distances. The real punks are those of the validation and test splits.
+    2,000 there are no distances.
 
     Args:
         images: At least 100 images of one of these kinds:
@@ -61,6 +63,8 @@ def evaluate_images(
               with such an array.
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
+        split: Real punks to compare with: "val" to choose options of a generator, "test" to report
+            its scores, or "held-out" for both splits together.
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
         tile_size: Side of a punk in image files, in pixels, a multiple of 24.
         image_array: Name of the array in a .npz with several; by default "images".
@@ -81,6 +85,8 @@ def evaluate_images(
     path = expand_user(images) if isinstance(images, str | Path) else None
     if path and not path.exists():
         raise NoFileError(f"there is no file or folder '{images}'")
+    if split not in HELD_OUT_SPLITS:
+        raise UsageError(f"split must be {', '.join(HELD_OUT_SPLITS)}, not {split!r}")
     torch_device, _ = pick_device(device)
     name = path.name if path else "images"
     if path and path.is_file() and path.suffix.lower() in array_files.SUFFIXES:
@@ -94,7 +100,7 @@ def evaluate_images(
         sprites = _to_sprites(images)
     with show_progress("evaluating", "subsets", progress) as (report, _):
         report(0, None, "loading real punks")
-        real = RealPunks(data_root(root), version, torch_device)
+        real = RealPunks(data_root(root), version, torch_device, split)
         return evaluate_sprites(name, sprites, real, progress=report)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -18,6 +18,7 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
 from punkdata.paths import expand_user
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
+from punkmodels.choices import HELD_OUT_SPLITS, HeldOutSplit
 from punkmodels.models import (
     GENERATOR_TASKS,
     find_model,
@@ -99,7 +100,7 @@ class Run:
 
     def evaluate(
         self,
-        split: Literal["val", "test"] = "test",
+        split: HeldOutSplit | None = None,
         *,
         root: str | Path | None = None,
         version: str | None = None,
@@ -110,8 +111,9 @@ class Run:
         """Compare the model with real punks that it was not trained on.
 
         Args:
-            split: Split on which to evaluate a classifier. Generators and renderers are always
-                compared with the validation and test splits together.
+            split: Real punks to compare with: "val" to choose options of a model, "test" to report
+                its scores, or for generators and renderers "held-out", both splits together. By
+                default "test" for a classifier, and "held-out" for other models.
             root: Data root, or a snapshot folder; by default that of the training.
             version: Version of the snapshot; by default that of the training, or the latest for
                 a model that is bundled or from the Hub.
@@ -129,6 +131,11 @@ class Run:
         """
         if image_dir is not None and self.task != "dcgan":
             raise UsageError(f"'{self.path}' was trained on punks", hint="remove image_dir=")
+        if split not in (None, *HELD_OUT_SPLITS):
+            raise UsageError(f"split must be {', '.join(HELD_OUT_SPLITS)}, not {split!r}")
+        if split == "held-out" and self.task == "classifier":
+            hint = "choose split=val or split=test"
+            raise UsageError("classifiers are evaluated on one split at a time", hint=hint)
         folder = data_root(root if root is not None else self.root)
         version = version or ("latest" if is_shared(self.path) else None)
         if progress:
@@ -144,7 +151,7 @@ class Run:
                 from punkmodels.classifier.evaluate import evaluate_classifier
 
                 return evaluate_classifier(
-                    *(self.path, folder, split),
+                    *(self.path, folder, "val" if split == "val" else "test"),
                     version=version,
                     device=torch_device,
                     progress=report,
@@ -153,17 +160,27 @@ class Run:
                 from punkmodels.label_sets.evaluate import evaluate_label_sets
 
                 return evaluate_label_sets(
-                    self.path, folder, version=version, device=torch_device, progress=report
+                    *(self.path, folder),
+                    version=version,
+                    split=split or "held-out",
+                    device=torch_device,
+                    progress=report,
                 )
             if self.task == "renderer":
                 from punkmodels.renderer.evaluate import evaluate_renderer
 
-                return evaluate_renderer(self.path, folder, version=version, device=torch_device)
+                return evaluate_renderer(
+                    *(self.path, folder),
+                    version=version,
+                    split=split or "held-out",
+                    device=torch_device,
+                )
             from punkmodels.gan.evaluate import evaluate_generator
 
             return evaluate_generator(
                 *(self.path, folder),
                 version=version,
+                split=split,
                 image_dir=None if image_dir is None else expand_user(image_dir).resolve(),
                 device=torch_device,
                 progress=report,

@@ -9,8 +9,9 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.errors import UsageError
 from punkdata.paths import expand_name
-from punkmodels.choices import SplitScheme
+from punkmodels.choices import HeldOutSplit, SplitScheme
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
     DeviceName,
@@ -54,6 +55,11 @@ IMAGE_ARRAY_HELP = (
     'Name of the array to read from a .npz file with several arrays. (default: "images")'
 )
 ImageArray = Annotated[str | None, typer.Option("--image-array", help=IMAGE_ARRAY_HELP)]
+SPLIT_HELP = (
+    "Real punks to compare with: val to choose options of a model, test to report its scores, or "
+    "held-out for both together. (default: held-out)"
+)
+SplitOption = Annotated[HeldOutSplit | None, typer.Option(help=SPLIT_HELP)]
 OutOfFile = Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")]
 
 
@@ -90,6 +96,7 @@ def classifier(
 @evaluate_app.command(epilog="Example: punkmodels evaluate generator bundled")
 def generator(
     run: Run = "latest",
+    split: SplitOption = None,
     out: Out = None,
     root: Root = ROOT,
     version: Snapshot = None,
@@ -100,7 +107,7 @@ def generator(
 ) -> None:
     """Compare the punks of a model of label sets, a renderer or a GAN with real punks."""
     folder = find_model(run, runs, *GENERATOR_TASKS)
-    _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
+    _evaluate_model(folder, out, root, version, device, split, image_dir=image_dir, as_json=as_json)
 
 
 @evaluate_app.command(epilog="Example: punkmodels evaluate images grid.png --tile-size 96")
@@ -118,6 +125,7 @@ def images(
         int, typer.Option(min=24, help="Side of a punk in pixels, a multiple of 24.")
     ] = 24,
     image_array: ImageArray = None,
+    split: SplitOption = None,
     out: OutOfFile = None,
     root: Root = ROOT,
     version: Version = "latest",
@@ -138,6 +146,7 @@ def images(
             path,
             root=root,
             version=version,
+            split=split or "held-out",
             device=device,
             tile_size=tile_size,
             image_array=image_array,
@@ -199,6 +208,13 @@ def run_or_images(
             help="What one of the other subcommands accepts: a run, images, or predictions.",
         ),
     ] = "latest",
+    split: Annotated[
+        HeldOutSplit | None,
+        typer.Option(
+            help="Real punks to compare with, see the other subcommands. (default: test for "
+            "classifiers and predictions, held-out for generators and images)"
+        ),
+    ] = None,
     out: Out = None,
     root: Root = ROOT,
     version: Snapshot = None,
@@ -213,13 +229,19 @@ def run_or_images(
         from punkmodels.predictions import is_predictions_file
 
         newest = version or "latest"
-        if is_predictions_file(path):
-            predictions(path, out=out, root=root, version=newest, as_json=as_json)
+        options: dict[str, Any] = {"out": out, "root": root, "version": newest, "as_json": as_json}
+        if not is_predictions_file(path):
+            images(path, split=split, device=device, **options)
+        elif split == "held-out":
+            hint = (
+                "choose --split val, --split test, or see: punkmodels evaluate predictions --help"
+            )
+            raise UsageError("predictions are evaluated on one split at a time", hint=hint)
         else:
-            images(path, out=out, root=root, version=newest, device=device, as_json=as_json)
+            predictions(path, split=split or "test", **options)
         return
     folder = find_model(run, runs, *GENERATOR_TASKS, "classifier")
-    _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
+    _evaluate_model(folder, out, root, version, device, split, image_dir=image_dir, as_json=as_json)
 
 
 def _evaluate_model(
@@ -228,7 +250,7 @@ def _evaluate_model(
     root: Path,
     version: str | None,
     device: DeviceName,
-    split: Literal["val", "test"] = "test",
+    split: HeldOutSplit | None,
     *,
     image_dir: Path | None = None,
     as_json: bool,
@@ -244,11 +266,13 @@ def _evaluate_model(
     if is_shared(run):
         open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
-    with arguments_as_options("image_dir", "version"):
+    with arguments_as_options("image_dir", "version", "split"):
         evaluation = model.evaluate(split, version=version, image_dir=image_dir, device=device)
     name = {"dcgan": "generated", "label-sets": "generated", "renderer": "conditional"}.get(
-        model.task, split
+        model.task, split or "test"
     )
+    if model.task != "classifier" and split in ("val", "test"):
+        name += f"-{split}"  # Model cards show the scores on all held-out punks.
     default_out = None if is_shared(run) else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)
 

@@ -71,7 +71,7 @@ def _describe_metadata(
         metadata["datasets"] = ["cryptopunks"]
     if scores:
         version = config["scores"].get("version", config["data"]["version"])
-        split = config["scores"].get("split", "validation and test")
+        split = config["scores"].get("split", "held-out").replace("held-out", "validation and test")
         name = f"CryptoPunks, snapshot {version}" if is_punks else "training images"
         dataset = {"type": "cryptopunks" if is_punks else "other", "name": name}
         if is_punks:

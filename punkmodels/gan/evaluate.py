@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from PIL import Image
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import TYPES
+from punkmodels.choices import HELD_OUT_SPLITS, HeldOutSplit
 from punkmodels.data.image_grid import make_grid
 from punkmodels.gan.generate import (
     generate_images,
@@ -76,6 +77,7 @@ def evaluate_generator(
     root: Path,
     *,
     version: str | None = None,
+    split: HeldOutSplit | None = None,
     image_dir: Path | None = None,
     device: torch.device = CPU,
     subset_size: int = SUBSET_SIZE,
@@ -83,19 +85,23 @@ def evaluate_generator(
 ) -> Evaluation:
     """Compare samples of a run or of exported weights with real images.
 
-    `version` is by default the snapshot of the training, and `image_dir` the place of training
-    images other than punks. See `evaluate_sprites` for `subset_size` and `progress`. Raises
-    UsageError if the run, the snapshot or the training images do not exist, and DataError if they
-    are damaged or the training images have changed.
+    `version` is by default the snapshot of the training, `split` the validation and test splits,
+    and `image_dir` the place of training images other than punks, which have no splits. See
+    `evaluate_sprites` for `subset_size` and `progress`. Raises UsageError if the run, the snapshot
+    or the training images do not exist, and DataError if they are damaged or the training images
+    have changed.
     """
     saved = read_dcgan_config(run)
     model = load_generator(run, device)
     if saved.options.image_dir or image_dir:
+        if split:
+            hint = f"remove split={split}"
+            raise UsageError(f"'{run}' was trained on images that have no splits", hint=hint)
         images = read_images_again(run, saved.options, saved.data.labels_hash, image_dir)
         count = min(SUBSET_SIZE, len(images) // 2)
         generated = generate_images(model, count, 0, is_punks=False)
         return _add_weights(evaluate_other_images(generated, images), model)
-    real = RealPunks(root, version or saved.data.version, device)
+    real = RealPunks(root, version or saved.data.version, device, split or "held-out")
     count, condition = subset_size * MAX_SUBSETS, None
     if saved.options.conditional == "type":
         random = torch.Generator().manual_seed(0)
@@ -145,7 +151,7 @@ def evaluate_sprites(
     # Score each subset, and as many random training punks.
     subsets, scores, train_scores = [], [], []
     random = torch.Generator().manual_seed(0)
-    score = partial(fidelity_scores, real.held_out, with_distances=size == subset_size)
+    score = partial(fidelity_scores, real.reference, with_distances=size == subset_size)
     for i, subset in enumerate(torch.split(sprites, size)):
         progress(i, num_subsets, "searching for the nearest punks")
         subsets.append(real.measure(subset))
@@ -164,6 +170,7 @@ def evaluate_sprites(
         generated["type_accuracy"] = float(is_right.double().mean())
     result = {
         "version": real.split.version,
+        "split": real.reference_split,
         "num_samples": len(sprites),
         "num_subsets": num_subsets,
         "generated": generated,
@@ -171,7 +178,7 @@ def evaluate_sprites(
         "train_reference": average_scores(train_scores),
         "num_train": len(real.split),
         "num_held_out": real.num_held_out,
-        "label_frequencies": label_frequencies(real.held_out.labels, labels),
+        "label_frequencies": label_frequencies(real.reference.labels, labels),
     }
     grid = draw_nearest_neighbors(sprites, real.split.images, nearest, distance)
     return Evaluation(result, [_punk_table(source, result)], {"nearest_neighbors.png": grid})
@@ -179,10 +186,13 @@ def evaluate_sprites(
 
 def _punk_table(source: str, result: dict[str, Any]) -> Report:
     label, real, generated = result["label_frequencies"][0].values()
+    reference = HELD_OUT_SPLITS[result["split"]][0]
+    other = {"val": "the test split", "test": "the validation split"}.get(result["split"])
     notes = [
-        f"{result['num_samples']:,} sprites; subsets: {result['num_subsets']}. Test reference: "
-        "the validation split against the test split, and the reverse. Train reference: random "
-        f"training punks. Snapshot {result['version']}.",
+        f"{result['num_samples']:,} sprites; subsets: {result['num_subsets']}. They are compared "
+        f"with {reference} of {result['version']}. Test reference: "
+        f"{other or 'each of these splits against the other'}. Train reference: random training "
+        "punks.",
         _describe_copies(result),
         f"Most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}.",
     ]

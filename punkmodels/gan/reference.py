@@ -1,6 +1,5 @@
 """Real punks that generated ones are compared with, and what judges both."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from punkdata.analysis.layers import recover_layers
 from punkdata.analysis.nearest_outfits import find_nearest_outfits
 from punkdata.analysis.outfits import Compositor
 from punkdata.errors import DataError
+from punkmodels.choices import HeldOutSplit
 from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
@@ -29,27 +29,35 @@ MIN_REAL = 6  # An image and its five nearest neighbors.
 class RealPunks:
     """Real punks of a snapshot, and the networks that judge generated ones; loaded once.
 
-    Generated punks are compared with the 2,000 punks of the validation and test splits, which no
-    generator was trained on. Raises as `load_split`, and DataError if a split has fewer than 6.
+    Generated punks are compared with the punks of the validation split, of the test split, or of
+    both (`held-out`), which no generator was trained on. Raises as `load_split`, and DataError if
+    one of the three splits has fewer than 6 punks.
     """
 
-    def __init__(self, root: Path, version: str = "latest", device: torch.device = CPU) -> None:
+    def __init__(
+        self,
+        root: Path,
+        version: str = "latest",
+        device: torch.device = CPU,
+        split: HeldOutSplit = "held-out",
+    ) -> None:
         train, val, test = (
             load_split(root, version, "default", name) for name in ("train", "val", "test")
         )
-        for split, name in ((train, "train"), (val, "val"), (test, "test")):
-            if len(split) < MIN_REAL:
+        for punks, name in ((train, "train"), (val, "val"), (test, "test")):
+            if len(punks) < MIN_REAL:
                 raise DataError(
-                    f"the {name} split of '{train.path}' has too few punks ({len(split)}); nearest "
+                    f"the {name} split of '{train.path}' has too few punks ({len(punks)}); nearest "
                     f"neighbors need at least {MIN_REAL} in each split",
                     hint="choose a larger snapshot with version=",
                 )
         self.split: SplitTensors = train
+        self.reference_split: HeldOutSplit = split
         self.device: torch.device = device
         self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
         # Which punks could exist follows from all of them: it is a property of the collection.
         sprites, labels = (
-            torch.cat([getattr(split, name) for split in (train, val, test)])
+            torch.cat([getattr(punks, name) for punks in (train, val, test)])
             for name in ("images", "labels")
         )
         layers = recover_layers(sprites.flatten(1).numpy(), labels.bool().numpy())
@@ -59,10 +67,14 @@ class RealPunks:
         self.num_held_out: int = len(held_out)
         self.train: Samples = self._measure_train()
         visible = torch.cat([val.visible, test.visible]).bool()
-        self.held_out: Samples = self.measure(held_out, visible)
-        half, other = self.held_out[: len(val)], self.held_out[len(val) :]
-        score = partial(fidelity_scores, with_distances=False)
-        self.test_reference: Scores = average_scores([score(half, other), score(other, half)])
+        both = self.measure(held_out, visible)
+        halves = both[: len(val)], both[len(val) :]
+        self.reference: Samples = {"val": halves[0], "test": halves[1], "held-out": both}[split]
+        # Each half is compared with the other one; of the reference, with what is left.
+        others = {"val": [halves], "test": [halves[::-1]], "held-out": [halves, halves[::-1]]}
+        self.test_reference: Scores = average_scores(
+            [fidelity_scores(*pair, with_distances=False) for pair in others[split]]
+        )
 
     def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
         """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""

@@ -19,6 +19,7 @@ import torch
 
 from punkdata.progress import Progress
 from punkdata.report import Report, Row
+from punkmodels.choices import HeldOutSplit
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
 from punkmodels.gan.evaluate import MAX_SUBSETS, SUBSET_SIZE, evaluate_sprites
@@ -40,16 +41,17 @@ def evaluate_label_sets(
     root: Path,
     *,
     version: str | None = None,
+    split: HeldOutSplit = "held-out",
     device: torch.device = CPU,
     subset_size: int = SUBSET_SIZE,
     progress: Progress = lambda done, total, note="": None,
 ) -> Evaluation:
     """Compare a run or exported weights with the label sets and the images of real punks.
 
-    The images are those of `PunkSampler`, see `evaluate_sprites` for their scores, for
-    `subset_size` and `progress`. `version` is by default the snapshot of the training. Raises
-    UsageError if the run or the snapshot does not exist, and DataError if they are damaged or there
-    are too few punks.
+    The images are those of `PunkSampler`, which are compared with the real ones of `split`; see
+    `evaluate_sprites` for their scores, for `subset_size` and `progress`. `version` is by default
+    the snapshot of the training. Raises UsageError if the run or the snapshot does not exist, and
+    DataError if they are damaged or there are too few punks.
     """
     version = version or read_label_sets_config(run).data.version
     model = load_label_sets(run, CPU)
@@ -63,7 +65,7 @@ def evaluate_label_sets(
     evaluation = evaluate_sprites(
         run.stem,
         images,
-        RealPunks(root, version, device),
+        RealPunks(root, version, device, split),
         subset_size=subset_size,
         progress=progress,
     )

@@ -23,13 +23,14 @@ from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, decode_labels
+from punkmodels.choices import HELD_OUT_SPLITS, HeldOutSplit
 from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
-from punkmodels.renderer.suites import load_suites, make_suites_table, score_suites
+from punkmodels.renderer.suites import SUITE_SEEDS, load_suites, make_suites_table, score_suites
 from punkmodels.renderer.train import find_seen
 from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
@@ -46,40 +47,47 @@ SCORE_NAMES = {
 
 
 def evaluate_renderer(
-    run: Path, root: Path, *, version: str | None = None, device: torch.device = CPU
+    run: Path,
+    root: Path,
+    *,
+    version: str | None = None,
+    split: HeldOutSplit = "held-out",
+    device: torch.device = CPU,
 ) -> Evaluation:
     """Render the conditions of held-out punks, and compare the sprites with these punks.
 
     Two judges compare the visible labels: the bundled classifier, and `PixelRules`. Scores are
     computed for label sets that no training punk has (unseen) and for the others (seen), and for
     suites of outfits that no punk has, unless the snapshot has too few punks to draw them.
+    The suites of the validation split are other ones than those of the test split and of both.
     `version` is by default the snapshot of the training. Raises UsageError if the run or the
     snapshot does not exist, and DataError if they are damaged or there are too few punks.
     """
     model, classifier = load_renderer(run, device), load_classifier(BUNDLED_CLASSIFIER, device)
     version = version or read_renderer_config(run).data.version
-    train, val, test = (
-        load_split(root, version, "default", name) for name in ("train", "val", "test")
-    )
-    held_out = (val, test)
+    splits = {name: load_split(root, version, "default", name) for name in ("train", "val", "test")}
+    train, (description, names) = splits["train"], HELD_OUT_SPLITS[split]
+    held_out = [splits[name] for name in names]
 
     def render(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
         sprites: torch.Tensor = model(conditions_from_labels(labels, skin_tones).to(device))
         return sprites.cpu()
 
-    images = torch.cat([split.images for split in held_out])
-    labels = torch.cat([split.labels for split in held_out])
-    visible = torch.cat([split.visible for split in held_out]).bool()
+    images = torch.cat([punks.images for punks in held_out])
+    labels = torch.cat([punks.labels for punks in held_out])
+    visible = torch.cat([punks.visible for punks in held_out]).bool()
     is_seen = find_seen(labels.bool(), train.labels)
     if is_seen.all() or not is_seen.any():
         raise DataError(
-            f"'{train.path}' has too few punks: val and test need some label sets that occur in "
-            "the training split and some that do not"
+            f"'{train.path}' has too few punks: {description} must have some label sets that occur "
+            "in the training split and some that do not"
         )
     skin_tones = detect_skin_tones(images)
     sprites = render(labels, skin_tones)
-    all_visible = torch.cat([train.visible.bool(), visible])
-    rules = PixelRules(torch.cat([train.images, images]), all_visible)
+    rules = PixelRules(
+        torch.cat([punks.images for punks in splits.values()]),
+        torch.cat([punks.visible for punks in splits.values()]).bool(),
+    )
     predicted = logits_to_labels(predict_logits(classifier, sprites))
     is_decided_right = (rules.predict(sprites) == visible)[:, rules.decidable].all(dim=1)
     wrong_pixels = (sprites != images).flatten(1).sum(dim=1).double()
@@ -96,10 +104,13 @@ def evaluate_renderer(
 
     scores = {
         "version": train.version,
+        "split": split,
         "decidable_labels": int(rules.decidable.sum()),
         "unseen": score(~is_seen),
         "seen": score(is_seen),
-        "suites": score_suites(render, load_suites(train, val, test), train),
+        "suites": score_suites(
+            render, load_suites(*splits.values(), seed=SUITE_SEEDS[split]), train
+        ),
         "labels": recall_per_label(visible[~is_seen], predicted[~is_seen]),
         "weights_sha256": hash_weights(model),
     }
@@ -160,7 +171,8 @@ def make_tables(scores: dict[str, Any]) -> list[Report]:
         Row(name, (scores["unseen"][key], scores["seen"][key])) for key, name in SCORE_NAMES.items()
     ]
     note = (
-        "Conditions of held-out punks: unseen label sets are those that no training punk has. "
+        f"Conditions of the punks of {HELD_OUT_SPLITS[scores['split']][0]}: unseen label sets are "
+        "those that no training punk has. "
         f"Pixel rules decide {scores['decidable_labels']} of {len(LABELS)} labels. "
         f"Snapshot {scores['version']}."
     )

@@ -11,6 +11,7 @@ from punkdata.analysis.outfit_suites import SUITE_NAMES, OutfitSuite, sample_out
 from punkdata.analysis.outfits import Compositor
 from punkdata.images.sprite import SIDE_PX
 from punkdata.report import Report, Row
+from punkmodels.choices import HeldOutSplit
 from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import SplitTensors
 
@@ -22,6 +23,8 @@ SCORE_NAMES = {
     "wrong_pixels_mean": "wrong pixels, mean",
     "train_layers_exact_match": "pixel-exact match of the training layers",
 }
+SUITE_SEEDS: dict[HeldOutSplit, int] = {"val": 1, "test": 0, "held-out": 0}
+"""Seeds of the suites that are evaluated with a split: those of `val` are for choosing options."""
 NOTE = (
     "Outfits that no punk has, with all accessories visible, drawn from the layers of all punks. "
     "New sets: slots are filled as often as in punks, with any accessory. Unmet pairs: with two "
@@ -31,7 +34,7 @@ NOTE = (
 
 
 def load_suites(
-    train: SplitTensors, val: SplitTensors, test: SplitTensors, count: int = 1000
+    train: SplitTensors, val: SplitTensors, test: SplitTensors, *, count: int = 1000, seed: int = 0
 ) -> dict[str, OutfitSuite]:
     """Sample suites of `count` outfits each; raises and returns as `sample_outfit_suites`."""
     images, labels = (
@@ -39,7 +42,9 @@ def load_suites(
         for name in ("images", "labels")
     )
     is_train = np.arange(len(images)) < len(train)
-    return sample_outfit_suites(images.flatten(1).numpy(), labels.bool().numpy(), is_train, count)
+    return sample_outfit_suites(
+        images.flatten(1).numpy(), labels.bool().numpy(), is_train, count, seed
+    )
 
 
 def score_suites(

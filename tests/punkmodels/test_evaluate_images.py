@@ -81,6 +81,15 @@ def test_other_images_are_refused(images: Any, message: str, built_root: Path) -
         punkmodels.evaluate_images(images, root=built_root)
 
 
+def test_images_are_compared_with_the_chosen_split(
+    generated: np.ndarray[Any, Any], built_root: Path
+) -> None:
+    options: dict[str, Any] = {"root": built_root, "device": "cpu", "progress": False}
+    assert punkmodels.evaluate_images(generated, split="val", **options).scores["split"] == "val"
+    with pytest.raises(UsageError, match="split must be val, test, held-out, not 'train'"):
+        punkmodels.evaluate_images(generated, split="train", **options)
+
+
 def test_few_images_are_refused(built_root: Path) -> None:
     for few in ([], np.zeros((99, 24, 24, 4), np.uint8)):
         with pytest.raises(DataError, match="scores need at least 100 sprites; number of"):

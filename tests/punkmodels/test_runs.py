@@ -37,6 +37,13 @@ def test_a_run_is_loaded_and_evaluated(run: punkmodels.Run, built_root: Path) ->
     assert not (run.path / "evaluation").exists()
 
 
+def test_classifiers_are_evaluated_on_one_split(run: punkmodels.Run) -> None:
+    with pytest.raises(UsageError, match="on one split at a time"):
+        run.evaluate("held-out")
+    with pytest.raises(UsageError, match="split must be val, test, held-out, not 'train'"):
+        run.evaluate("train")  # type: ignore[arg-type]
+
+
 def test_a_finished_run_is_resumed_without_training(run: punkmodels.Run, built_root: Path) -> None:
     runs = run.path.parent
     for name in ("latest", 1, run.path, str(run.path)):
@@ -58,6 +65,7 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
         assert generator.generate(2, **condition).shape == (2, 24, 24, 4)
     assert renderer.task == "renderer"
     assert "unseen" in renderer.evaluate().scores
+    assert renderer.evaluate("test").scores["split"] == "test"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.classifiers import save_exact_classifier, tiny_config
 from support.punkmodels_cli import run
@@ -70,7 +71,7 @@ def test_generator_is_scored_and_results_are_written(
 ) -> None:
     assert run("evaluate", *words, "--root", built_root, "--runs", generator_runs) == 0
     out, err = capsys.readouterr()
-    for name in ("Fréchet distance", "recall", "of a perfect generator", "Most misrepresented"):
+    for name in ("Fréchet distance", "recall", "per held-out copy", "Most misrepresented"):
         assert name in out
     folder = next(generator_runs.iterdir()) / "evaluation" / "generated"
     assert str(folder) in err
@@ -104,6 +105,27 @@ def test_bundled_models_are_scored_by_name_without_files(
     assert "wrote" not in err
 
 
+@pytest.mark.usefixtures("_small_subsets")
+def test_scores_on_one_split_have_a_folder_of_their_own(
+    generator_runs: Path, renderer_runs: Path, built_root: Path, capsys: Capture
+) -> None:
+    for runs, name in ((generator_runs, "generated-val"), (renderer_runs, "conditional-val")):
+        options = ("--root", built_root, "--runs", runs, "--split", "val")
+        assert run("evaluate", "latest", *options) == 0
+        assert "the validation split" in capsys.readouterr().out
+        file = next(runs.iterdir()) / "evaluation" / name / "metrics.json"
+        assert json.loads(file.read_text())["split"] == "val"
+
+
+def test_predictions_are_evaluated_on_one_split(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "scores.npz"
+    np.savez(file, scores=np.zeros((5, 92)))
+    assert run("evaluate", file, "--root", built_root, "--split", "held-out") == 2
+    assert "predictions are evaluated on one split at a time" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [(), ("images",)])
 def test_folder_of_images_is_scored(
     words: tuple[str, ...], generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
@@ -133,7 +155,7 @@ def test_exported_weights_cannot_be_trained_further(
     [
         (("evaluate", "missing.png"), "there is no file 'missing.png'"),
         (("evaluate", "generator", "1"), "a label-sets, dcgan or renderer run is needed"),
-        (("evaluate", "latest", "--split", "val"), "No such option"),
+        (("evaluate", "latest", "--split", "held-out"), "choose --split val or --split test"),
         (("evaluate", "images", "missing.png"), "does not exist"),
     ],
 )

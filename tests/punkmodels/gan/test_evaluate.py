@@ -14,7 +14,7 @@ from support.network import Fetch
 from support.snapshots import fetch_and_build
 
 from punkdata import PunkDataset
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.config import make_config
 from punkmodels.gan.evaluate import (
@@ -76,7 +76,7 @@ def test_scores_describe_the_sprites(evaluation: Evaluation, real: RealPunks) ->
 
 def test_the_ratio_of_copies_is_explained(real: RealPunks) -> None:
     num_train = len(real.split)
-    copies = torch.cat([real.split.images, real.held_out.sprites])
+    copies = torch.cat([real.split.images, real.reference.sprites])
     sprites = torch.cat([copies, copies])
     evaluation = evaluate_sprites("generated", sprites, real)
     scores = evaluation.scores["generated"]
@@ -88,6 +88,25 @@ def test_the_ratio_of_copies_is_explained(real: RealPunks) -> None:
     assert f"has about {ratio}, because there are {num_train}" in table
     no_copies = evaluate_sprites("generated", torch.zeros_like(sprites), real)
     assert "per held-out copy: no held-out copies." in no_copies.tables[0].to_text()
+
+
+def test_reference_is_the_chosen_split(built_root: Path, sprites: torch.Tensor) -> None:
+    sizes, other_frequencies = {}, {}
+    for split in ("val", "test", "held-out"):
+        real = RealPunks(built_root, split=split)
+        sizes[split] = len(real.reference.sprites)
+        evaluation = evaluate_sprites("generated", sprites, real)
+        assert evaluation.scores["split"] == split
+        assert evaluation.scores["num_held_out"] == real.num_held_out
+        other_frequencies[split] = evaluation.scores["label_frequencies"]
+    assert sizes["held-out"] == sizes["val"] + sizes["test"]
+    assert other_frequencies["val"] != other_frequencies["test"]
+    assert (
+        "with the test split of"
+        in evaluate_sprites("generated", sprites, RealPunks(built_root, split="test"))
+        .tables[0]
+        .to_markdown()
+    )
 
 
 def test_palette_indices_have_the_scores_of_their_colors(
@@ -195,6 +214,8 @@ def test_changed_images_are_refused(digits_run: Path, digits: Path, built_root: 
         np.savez(digits, images=np.zeros((99, 8, 8), np.uint8))
         with pytest.raises(DataError, match="differ from those that"):
             evaluate_generator(digits_run, built_root)
+        with pytest.raises(UsageError, match="images that have no splits"):
+            evaluate_generator(digits_run, built_root, split="val")
     finally:
         digits.write_bytes(original)
 

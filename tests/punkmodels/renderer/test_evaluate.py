@@ -39,6 +39,14 @@ def test_every_held_out_punk_is_rendered_once(evaluation: Evaluation, built_root
     assert evaluation.scores["suites"] == {}, "the labels of these punks do not determine them"
 
 
+def test_conditions_are_those_of_the_chosen_split(trained: Path, built_root: Path) -> None:
+    for split in ("val", "test"):
+        scores = evaluate_renderer(trained, built_root, split=split).scores
+        count = len(load_split(built_root, "latest", "default", split))
+        assert scores["split"] == split
+        assert scores["unseen"]["num_samples"] + scores["seen"]["num_samples"] == count
+
+
 def test_results_are_saved_as_json_tables_and_image(evaluation: Evaluation, tmp_path: Path) -> None:
     evaluation.save(tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text()) == evaluation.scores
