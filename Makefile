@@ -134,6 +134,9 @@ bench: $(READY)
 bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
+	$(BIN)/python benchmarks/sampled_labels.py
+	$(BIN)/python benchmarks/label_gan.py
+	$(BIN)/python benchmarks/pixel_models.py
 	$(BIN)/python benchmarks/conditional.py
 	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/backgrounds.py

@@ -99,12 +99,12 @@ class Scorer:
 
 
 def format_mean(values: Sequence[float]) -> str:
-    """Return "mean ± standard deviation", or the value if there is one only."""
+    """Return "mean ± standard deviation", or the value if all are the same."""
     if not values:
         return "-"
     mean = statistics.mean(values)
     digits = 4 if abs(mean) < 1 else 2
-    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(set(values)) > 1 else ""
     return f"{mean:.{digits}f}{spread}"
 
 

@@ -156,7 +156,7 @@ def main() -> None:
         _, sprites, shares = drawing.generate(model.sample, args.num_samples, random)
         folder = seed_folder(args.out, NAME, seed)
         bits = to_bits(model.nll(values["test"]))
-        save_result(folder, sprites, bits_per_punk=bits, minutes=0.0, **shares)
+        save_result(folder, sprites, bits_per_punk=bits, **shares)
     print_table(args.out, Scorer(args.root, args.num_samples), models=[NAME])
 
 
