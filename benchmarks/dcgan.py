@@ -19,7 +19,6 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
+from punkmodels.choices import HELD_OUT_SPLITS
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import PRESETS, RECIPES, DcganConfig, make_config
 from punkmodels.gan.evaluate import evaluate_generator, evaluate_sprites, score_table
@@ -91,8 +91,8 @@ def images_per_s(run: Path) -> float:
     return float(read_metrics(run)[-1]["images_seen"]) / training_seconds(run)
 
 
-def evaluate_run(run: Path, root: Path) -> Evaluation:
-    evaluation = evaluate_generator(run, root)
+def evaluate_run(run: Path, args: argparse.Namespace) -> Evaluation:
+    evaluation = evaluate_generator(run, args.root, split=args.split)
     evaluation.save(run / "evaluation" / "generated")
     return evaluation
 
@@ -117,12 +117,14 @@ def average(scores: list[dict[str, Any]]) -> dict[str, str]:
     return means
 
 
-def print_comparison(root: Path, runs: dict[str, list[Path]], peers: Iterable[str]) -> None:
-    """Print the scores of runs and of sheets of sprites, NAME=SHEET.png, and the training times."""
-    evaluations = {name: [evaluate_run(run, root) for run in each] for name, each in runs.items()}
-    for peer in peers:
+def print_comparison(args: argparse.Namespace, configs: dict[str, DcganConfig]) -> None:
+    """Train, and print the scores of all runs and of other generators, and the training times."""
+    runs = train_all(args.root, args.out, configs, args.seeds)
+    evaluations = {name: [evaluate_run(run, args) for run in each] for name, each in runs.items()}
+    for peer in args.peer:
         name, _, path = peer.partition("=")
-        evaluations[name] = [evaluate_sprites(name, read_sprites(Path(path)), RealPunks(root))]
+        real = RealPunks(args.root, split=args.split)
+        evaluations[name] = [evaluate_sprites(name, read_sprites(Path(path)), real)]
     print_scores(evaluations)
     for name, each in runs.items():
         images = read_metrics(each[0])[-1]["images_seen"]
@@ -153,13 +155,13 @@ def compare_recipes(args: argparse.Namespace) -> None:
         minutes = args.minutes
         total = {} if minutes is None else {"total_images": images_in(minutes, recipe, args)}
         configs[recipe] = make_config(args.preset, recipe, **total)
-    print_comparison(args.root, train_all(args.root, args.out, configs, args.seeds), args.peer)
+    print_comparison(args, configs)
 
 
 def compare_losses(args: argparse.Namespace) -> None:
     """Print the scores of the VAE-GAN with encoder, discriminator, or both."""
     configs = {name: make_config(args.preset, **options) for name, options in PARTS.items()}
-    print_comparison(args.root, train_all(args.root, args.out, configs, args.seeds), ())
+    print_comparison(args, configs)
 
 
 class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
@@ -268,6 +270,9 @@ def main() -> None:
         "--parts",
         action="store_true",
         help="compare training with the encoder, the discriminator, or both",
+    )
+    parser.add_argument(
+        "--split", choices=HELD_OUT_SPLITS, default="held-out", help="real punks to compare with"
     )
     parser.add_argument("--speed", action="store_true", help="measure images per second")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of --speed")

@@ -62,24 +62,39 @@ class RealPunks:
         )
         layers = recover_layers(sprites.flatten(1).numpy(), labels.bool().numpy())
         self.compositor = Compositor(layers)
+        # Punks that the layers draw from their labels are legal; a search would take ten seconds.
+        legal_distance = torch.zeros(len(sprites), dtype=torch.int64)
+        others = torch.from_numpy(~layers.is_exact)
+        legal_distance[others] = self._legal_distances(sprites[others])
         held_out = sprites[len(train) :]
         self._held_out_bytes = {sprite.tobytes() for sprite in held_out.numpy()}
         self.num_held_out: int = len(held_out)
-        self.train: Samples = self._measure_train()
+        self.train: Samples = self._measure_train(legal_distance[: len(train)])
         visible = torch.cat([val.visible, test.visible]).bool()
-        both = self.measure(held_out, visible)
+        both = self.measure(held_out, visible, legal_distance[len(train) :])
         halves = both[: len(val)], both[len(val) :]
         self.reference: Samples = {"val": halves[0], "test": halves[1], "held-out": both}[split]
         # Each half is compared with the other one; of the reference, with what is left.
-        others = {"val": [halves], "test": [halves[::-1]], "held-out": [halves, halves[::-1]]}
+        pairs = {"val": [halves], "test": [halves[::-1]], "held-out": [halves, halves[::-1]]}
         self.test_reference: Scores = average_scores(
-            [fidelity_scores(*pair, with_distances=False) for pair in others[split]]
+            [fidelity_scores(*pair, with_distances=False) for pair in pairs[split]]
         )
 
-    def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
-        """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""
+    def measure(
+        self,
+        sprites: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        legal_distance: torch.Tensor | None = None,
+    ) -> Samples:
+        """Compute what scores depend on.
+
+        Labels that are not given are predicted by the bundled classifier, and distances to legal
+        punks are searched for.
+        """
         if labels is None:
             labels = logits_to_labels(predict_logits(self.classifier, sprites))
+        if legal_distance is None:
+            legal_distance = self._legal_distances(sprites)
         rows, distance = nearest_neighbors(self.split.images, sprites)
         is_held_out = [sprite.tobytes() in self._held_out_bytes for sprite in sprites.numpy()]
         return Samples(
@@ -89,11 +104,11 @@ class RealPunks:
             labels=labels,
             nearest=rows,
             nn_distance_px=distance,
-            legal_distance_px=self._legal_distances(sprites),
+            legal_distance_px=legal_distance,
             is_held_out=torch.tensor(is_held_out),
         )
 
-    def _measure_train(self) -> Samples:
+    def _measure_train(self, legal_distance: torch.Tensor) -> Samples:
         """Do the same for the training punks, whose nearest neighbors are themselves."""
         images, rows = self.split.images, torch.arange(len(self.split))
         return Samples(
@@ -103,7 +118,7 @@ class RealPunks:
             labels=self.split.visible.bool(),
             nearest=rows,
             nn_distance_px=torch.zeros_like(rows),
-            legal_distance_px=self._legal_distances(images),
+            legal_distance_px=legal_distance,
             is_held_out=torch.zeros_like(rows, dtype=torch.bool),
         )
 
