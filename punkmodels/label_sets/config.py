@@ -34,7 +34,7 @@ class LabelSetsConfig(TrainingConfig):
     """Initial learning rate."""
     final_lr_fraction: Fraction = 0.05
     """Final learning rate as a fraction of the initial one, at the end of a cosine schedule."""
-    weight_decay: Annotated[float, Field(ge=0, le=100)] = 3.0
+    weight_decay: Annotated[float, Field(ge=0)] = 3.0
     """Weight decay of AdamW, for all weights except biases; it keeps the model from memorizing the
     training punks."""
     known_share: Fraction = 0.5

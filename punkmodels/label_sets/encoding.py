@@ -14,9 +14,15 @@ of variable i are `VALUE_SLICES[i]`.
 import itertools
 
 import torch
-from torch.nn import functional as F
 
-from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, allowed_accessories
+from punkdata.traits import (
+    ACCESSORIES,
+    ACCESSORY_SLOTS,
+    LABELS,
+    MAX_ACCESSORIES,
+    TYPES,
+    allowed_accessories,
+)
 from punkmodels.data.palette import SKIN_TONE_COLORS
 from punkmodels.renderer.names import HUMAN_TYPES
 
@@ -40,11 +46,7 @@ VALUE_NAMES = (
     *(("", *slot) for slot in ACCESSORY_SLOTS),
 )
 """Name of each value of each variable; "" for none."""
-_COLUMNS_OF_LABELS = [
-    (column, LABELS.index(name))
-    for column, name in enumerate(itertools.chain.from_iterable(VALUE_NAMES))
-    if name in LABELS
-]
+_COLUMN_OF_LABEL = [list(itertools.chain.from_iterable(VALUE_NAMES)).index(x) for x in LABELS]
 
 
 def encode_label_sets(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
@@ -87,16 +89,14 @@ def _to_values(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
 def decode_label_sets(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the labels, uint8 (N, 92), and skin tones, int64 (N,), of values, int64 (N, 11)."""
     one_hot = encode_one_hot(values).to(torch.uint8)
-    labels = one_hot.new_zeros(len(values), len(LABELS))
-    for column, label in _COLUMNS_OF_LABELS:
-        labels[:, label] = one_hot[:, column]
+    labels = one_hot[:, _COLUMN_OF_LABEL]
     return labels, values[:, SKIN_TONE].clone()
 
 
 def encode_one_hot(values: torch.Tensor) -> torch.Tensor:
     """Return the one-hot vectors of values, int64 (N, 11): float32 (N, 106)."""
-    parts = [F.one_hot(values[:, i], size) for i, size in enumerate(NUM_VALUES)]
-    return torch.cat(parts, dim=1).float()
+    variables, numbers = _VARIABLES.to(values.device), _NUMBERS.to(values.device)
+    return (values[:, variables] == numbers).float()
 
 
 def find_allowed(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
@@ -123,21 +123,18 @@ def find_allowed_in_order(values: torch.Tensor, is_known: torch.Tensor) -> torch
 
 def _find_allowed(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
     """Return which values are allowed for variable i given `is_known[:, i]`, bool (N, 11, 11)."""
-    fits = _FITS_TYPE.to(values.device)  # Whether a type (row) can have a value (column).
-    fits_values = [fits[:, part].T[values[:, i]] for i, part in enumerate(VALUE_SLICES)]
-    conflicts = ~torch.stack(fits_values, dim=1)  # Of values with types, bool (N, 11, 5).
-    # In float32, this product is much faster than any() of a tensor (N, 11, 11, 5).
-    is_possible_type = (is_known.float() @ conflicts.float()) == 0
-    is_worn = (values > 0).float()
-    is_worn[:, : SLOTS.start] = 0
-    is_full = (is_known.float() @ is_worn[:, :, None])[..., 0] >= MAX_ACCESSORIES
-    allowed = [
-        (is_possible_type[:, i].float() @ fits[:, part].float()) > 0
-        for i, part in enumerate(VALUE_SLICES)
-    ]
-    for i in range(SLOTS.start, NUM_VARIABLES):
-        allowed[i][:, 1:] &= ~is_full[:, i, None]
-    return torch.cat(allowed, dim=1)
+    fits, offsets, variables, is_worn = (
+        table.to(values.device) for table in (_FITS_TYPE, _OFFSETS, _VARIABLES, _IS_WORN)
+    )
+    columns = values + offsets
+    # Products of float32 are much faster than any() of tensors with one more dimension.
+    known = is_known.float()
+    conflicts = 1 - fits.float()[columns]  # Of the values of a punk with types, (N, 11, 5).
+    is_possible_type = (known @ conflicts == 0).float()
+    num_worn = (known @ is_worn.float()[columns][:, :, None])[:, :, 0]
+    num_types = (is_possible_type @ fits.float().T)[:, variables, torch.arange(VALUE_DIM)]
+    is_full = (num_worn >= MAX_ACCESSORIES)[:, variables]
+    return (num_types > 0) & ~(is_full & is_worn)
 
 
 def is_possible(values: torch.Tensor) -> torch.Tensor:
@@ -151,7 +148,7 @@ def _table(true: tuple[str, ...] | frozenset[str], names: tuple[str, ...]) -> to
 
 
 def _fits_type() -> torch.Tensor:
-    """Return which values punks of a type can have, bool (5, 106)."""
+    """Return which values (rows) punks of a type (columns) can have, bool (106, 5)."""
     rows = []
     for row, name in enumerate(TYPES):
         types = torch.arange(len(TYPES)) == row
@@ -159,7 +156,11 @@ def _fits_type() -> torch.Tensor:
         allowed = allowed_accessories(name) | {""}
         slots = [_table(allowed, ("", *slot)) for slot in ACCESSORY_SLOTS]
         rows.append(torch.cat([types, tones, *slots]))
-    return torch.stack(rows)
+    return torch.stack(rows, dim=1)
 
 
 _FITS_TYPE = _fits_type()
+_OFFSETS = torch.tensor([part.start for part in VALUE_SLICES])  # First column of each variable.
+_VARIABLES = torch.arange(NUM_VARIABLES).repeat_interleave(torch.tensor(NUM_VALUES))
+_NUMBERS = torch.arange(VALUE_DIM) - _OFFSETS[_VARIABLES]  # Value that each column stands for.
+_IS_WORN = _table(ACCESSORIES, tuple(itertools.chain.from_iterable(VALUE_NAMES)))

@@ -26,11 +26,13 @@ SMALL: dict[str, tuple[str, ...]] = {
         "--set",
         "schedule.ema_half_life=0",
     ),
+    "label-sets": ("--total-images", "640"),
     "renderer": ("--total-images", "640"),
 }
 DIVERGE = {
     "classifier": "peak_lr=1e30",
     "dcgan": "loss.encoder_weight=1e38",
+    "label-sets": "weight_decay=1e38",
     "renderer": "l1_weight=1e38",
 }
 
@@ -67,11 +69,12 @@ def test_the_last_good_checkpoint_is_kept(
     options: dict[str, Any] = {
         "classifier": {"epochs": 3, "width": 4, "hidden": 16},
         "dcgan": {"total_images": 1280, "model": {"width": 4}},
+        "label-sets": {"total_images": 1280},
         "renderer": {"total_images": 1280},
     }[task]
     options |= {"runs": tmp_path, "threads": 1, "progress": stop_after_a_checkpoint(tmp_path)}
     with pytest.raises(KeyboardInterrupt):
-        getattr(punkmodels, f"train_{task}")(built_root, **options)
+        getattr(punkmodels, f"train_{task.replace('-', '_')}")(built_root, **options)
     (run,) = tmp_path.iterdir()
     before = load_checkpoint(run)
     lines = read_metrics(run)

@@ -28,6 +28,7 @@ from punkmodels.gan import config as gans
 from punkmodels.gan.generate import BUNDLED_DCGAN, load_generator
 from punkmodels.gan.networks import ImageShape, build_generator
 from punkmodels.gan.training_images import to_uint8
+from punkmodels.label_sets.network import BUNDLED_LABEL_SETS, load_label_sets
 from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
     conditions_from_labels,
@@ -257,3 +258,13 @@ def test_missing_extra_is_one_line_and_nothing_is_written(package: str, tmp_path
     message = f"error: exporting to ONNX needs {package}, which is not installed; install it with: "
     assert done.stderr == f'{message}pip install "punkdata[onnx]"\n'
     assert not (tmp_path / "out").exists()
+
+
+def test_model_of_label_sets_gives_the_same_log_probabilities() -> None:
+    data, note = convert_to_onnx(BUNDLED_LABEL_SETS)
+    values = torch.tensor([[3, 2, *([0] * 9)], [2, 1, *([1] * 9)], [4, *([0] * 10)]])
+    is_known = torch.rand(values.shape, generator=torch.Generator().manual_seed(0)) < 0.3
+    expected = load_label_sets(BUNDLED_LABEL_SETS, CPU)(values, is_known).detach()
+    log_probs = start(data)(values=values.numpy(), is_known=is_known.numpy())
+    np.testing.assert_allclose(log_probs, expected, atol=1e-4)
+    assert "`log_probs`, float32 (N, 106)" in note

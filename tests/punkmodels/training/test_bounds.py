@@ -21,6 +21,8 @@ from punkmodels.classifier.pretrained import SavedClassifier
 from punkmodels.cli import classifier, train_generators
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.generate import SavedDcgan
+from punkmodels.label_sets.config import LabelSetsConfig
+from punkmodels.label_sets.network import SavedLabelSets
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import SavedRenderer
 from punkmodels.training.config import TrainingConfig, nest_options, validate_config, walk_fields
@@ -30,6 +32,7 @@ from punkmodels.training.pretrained import SavedRun, read_run_config, start_run
 KINDS: dict[str, tuple[type[TrainingConfig], type[SavedRun]]] = {
     "classifier": (ClassifierConfig, SavedClassifier),
     "dcgan": (DcganConfig, SavedDcgan),
+    "label-sets": (LabelSetsConfig, SavedLabelSets),
     "renderer": (RendererConfig, SavedRenderer),
 }
 EXTREMES = (-1, 0, 1, 2, 3, 1024, 1025, 100_000, 100_001, 2**32, 10**10, 2 * 10**10, 10**30)
@@ -81,6 +84,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("classifier", classifier.train_classifier),
     ("classifier", classifier.tune_classifier),
     ("dcgan", train_generators.train_dcgan),
+    ("label-sets", train_generators.train_label_sets),
     ("renderer", train_generators.train_renderer),
 )
 
@@ -111,14 +115,16 @@ def test_options_of_commands_have_the_bounds_of_the_configuration(
     assert {name: value for name, value in shown.items() if value is not None} == bounds
 
 
-@pytest.mark.parametrize("command", ["train classifier", "train dcgan", "train renderer"])
+@pytest.mark.parametrize(
+    "command", ["train classifier", "train label-sets", "train dcgan", "train renderer"]
+)
 @pytest.mark.parametrize("value", [0, 1025])
 def test_threads_beyond_the_bounds_are_refused(
     command: str, value: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*command.split(), "--threads", value, "--runs", tmp_path) == 2
     assert "--threads must be at" in capsys.readouterr().err
-    train = getattr(punkmodels, f"train_{command.split()[1]}")
+    train = getattr(punkmodels, f"train_{command.split()[1].replace('-', '_')}")
     with pytest.raises(
         UsageError, match=f"threads must be an integer from 1 to 1,024, not {value}"
     ):
