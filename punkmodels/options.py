@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from punkdata.arguments import choice_error
 from punkdata.report import Report, Row
 from punkmodels.classifier import config as classifiers
@@ -11,13 +9,14 @@ from punkmodels.gan import config as gans
 from punkmodels.label_sets import config as label_sets
 from punkmodels.renderer import config as renderers
 from punkmodels.training import config as training
+from punkmodels.training.run_dir import TASKS, Task
 
 
-def list_options(model: Literal["classifier", "dcgan", "renderer", "label-sets"]) -> Report:
+def list_options(model: Task) -> Report:
     """List all training options of a model: type, default and description.
 
     Args:
-        model: "classifier", "dcgan", "renderer" or "label-sets".
+        model: "classifier", "label-sets", "dcgan" or "renderer".
 
     Returns:
         A table, which a notebook shows. Defaults in parentheses are those of presets, recipes and
@@ -46,7 +45,7 @@ def list_options(model: Literal["classifier", "dcgan", "renderer", "label-sets"]
         defaults = renderers.make_config()
         variants |= {preset: renderers.make_config(preset) for preset in renderers.PRESETS}
     else:
-        raise choice_error("model", model, ("classifier", "dcgan", "renderer", "label-sets"))
+        raise choice_error("model", model, TASKS)
     options = training.list_options(defaults, variants)
     rows = []
     for option in options:

@@ -84,7 +84,7 @@ def test_wheel_contains_the_packages_and_nothing_else(wheel: Path) -> None:
     text = {".py", ".typed", ".md", ".json", ".toml", ".txt", ".js", ".css", ".html"}
     assert kinds == {*text, ".safetensors"}, "a wheel contains no images"
     models = {Path(name).parent.name for name in names if name.endswith("model.safetensors")}
-    assert models == {"classifier", "dcgan", "features", "renderer"}
+    assert models == {"classifier", "dcgan", "features", "label-sets", "renderer"}
 
 
 class LinkCollector(HTMLParser):

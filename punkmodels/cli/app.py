@@ -2,13 +2,14 @@
 
 import os
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkmodels.cli import classifier, evaluate, export, generate, predict, runs, train_generators
+from punkmodels.training.run_dir import Task
 
 OPTIONS_EXAMPLES = (
     "Example: punkmodels options classifier\n\n"
@@ -67,10 +68,7 @@ def train(context: typer.Context) -> None:
 
 @app.command("options", epilog=OPTIONS_EXAMPLES)
 def list_training_options(
-    model: Annotated[
-        Literal["classifier", "dcgan", "renderer", "label-sets"],
-        typer.Argument(metavar="MODEL", help="Model whose options to list."),
-    ],
+    model: Annotated[Task, typer.Argument(metavar="MODEL", help="Model whose options to list.")],
     as_json: Json = False,
 ) -> None:
     """List all training options: type, default (those of presets in parentheses), description."""

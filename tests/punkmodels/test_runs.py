@@ -83,6 +83,9 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
         ("dcgan", {"recipe": "old"}, "recipe = old"),
         ("dcgan", {"image_dir": "nothing"}, "there is no file or folder '.*nothing'"),
         ("dcgan", {"model": {"depth": 3}}, "no training option model.depth"),
+        ("label_sets", {"preset": "fast"}, "preset = fast"),
+        ("label_sets", {"width": 0}, "width = 0: must be at least 1"),
+        ("label_sets", {"resume": "latest"}, "no label-sets run found"),
         ("renderer", {"preset": "fast"}, "preset = fast"),
         ("renderer", {"device": "cuda"}, "a renderer is trained on the CPU, not on cuda"),
         ("renderer", {"resume": "latest"}, "no renderer run found"),
@@ -133,5 +136,5 @@ def test_options_are_listed() -> None:
     table = punkmodels.list_options("classifier")
     assert "peak_lr" in repr(table)
     assert "<table>" in table._repr_html_()
-    with pytest.raises(UsageError, match="model must be one of classifier, dcgan, renderer"):
+    with pytest.raises(UsageError, match="model must be one of classifier, label-sets, dcgan"):
         punkmodels.list_options("gan")  # type: ignore[arg-type]
