@@ -80,10 +80,10 @@ demo: $(INSTALLED)
 	$(BIN)/punkdata fetch --replay cassettes/inline --root demo/synthetic
 	$(BIN)/punkdata build-dataset --root demo/synthetic
 	$(BIN)/punkdata prices --root demo/synthetic
-	@echo; echo "== 10/11  generate random punks with the bundled generator, which knows no labels"
+	@echo; echo "== 10/11  generate random punks: one model samples their traits, another draws them"
 	$(BIN)/punkmodels generate --count 64 --out demo/generated.png
 	@echo; echo "== 11/11  generate punks by their labels, and compare them with real ones"
-	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --scale 16 --out demo/zombie.png
+	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --only --scale 16 --out demo/zombie.png
 	$(BIN)/python examples/generate_by_label.py
 	$(BIN)/python examples/compare_with_real.py
 	@echo
@@ -91,7 +91,7 @@ demo: $(INSTALLED)
 	@echo "  gallery.html             all punks, in a page to open in a browser"
 	@echo "  contact-sheet.png        100 real punks; punk-*.png are those of steps 4 and 8"
 	@echo "  plots/                   charts of accessories and labels"
-	@echo "  generated.png            64 punks of the unconditional generator"
+	@echo "  generated.png            64 punks of the bundled generator"
 	@echo "  zombie.png, by-label.png punks drawn from their labels"
 	@echo "  real-and-rendered.png    real punks above, and below them punks drawn from their labels"
 	@echo "  synthetic/               the synthetic punks of step 9, whose prices are invented"

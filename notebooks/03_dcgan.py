@@ -190,11 +190,11 @@ punkdata.make_grid(short.generate(64, seed=0), columns=16, scale=2)
 # %% [markdown]
 # ## The bundled one
 #
-# The package contains a generator of the same kind, with more filters, that was trained with the
-# preset `best`, on 540,000 images.
+# The package contains a GAN of the same kind, with more filters, that was trained with the preset
+# `best`, on 540,000 images.
 
 # %%
-bundled = punkmodels.load_generator("bundled")
+bundled = punkmodels.load_generator("bundled-gan")
 punkdata.make_grid(bundled.generate(64, seed=0), columns=16, scale=2)
 
 # %% [markdown]

@@ -73,17 +73,28 @@ for skin_tone, axes in enumerate(panels, start=1):
 # %% [markdown]
 # ## Several at once
 #
-# `load_generator` loads the same model as an object. It generates arrays, or a grid for looking at
-# them.
+# `load_generator` loads a generator as an object. It generates arrays, or a grid for looking at
+# them. Another model samples the traits that you do not choose, so that they go together as those
+# of real punks do.
 
 # %%
-generator = punkmodels.load_generator("bundled-conditional")
-sprites = generator.generate(type="Ape", accessories=["Cap", "Pipe"])
+generator = punkmodels.load_generator()
+sprites = generator.generate(16, type="Ape", accessories=["Cap"], seed=1)
 print(generator)
 print(sprites.shape, sprites.dtype)
 
 # %%
 generator.grid(12, type="Male", accessories=["Mohawk", "Shadow Beard"], columns=12)
+
+# %% [markdown]
+# With `novel=True`, all punks have combinations of traits that no real punk has, and with
+# `only=True`, they have exactly the given traits, as those of `draw`.
+
+# %%
+generator.grid(12, type="Zombie", novel=True, columns=12)
+
+# %%
+generator.grid(4, type="Male", accessories=["Mohawk"], only=True, columns=4)
 
 # %% [markdown]
 # ## Combinations that nobody has
@@ -187,7 +198,7 @@ print(classifier.predict("alien.png"))
 # %% [markdown]
 # ## Where to go next
 #
-# - `punkmodels.train_renderer()` trains such a model in a minute.
+# - `punkmodels.train_renderer()` trains the model of this notebook in three minutes.
 # - Notebook 3, `03_dcgan`, generates random punks without any labels.
 # - Notebook 5, `05_score_honestly`, measures how good generated punks are.
 # - In a terminal: `punkmodels generate --type Zombie --accessory "3D Glasses" --out zombie.png`.

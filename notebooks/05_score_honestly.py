@@ -172,11 +172,11 @@ print(f"mean ± standard deviation: {np.mean(results):.4f} ± {np.std(results, d
 #
 # ## 5. Generators
 #
-# For generated images there is no right answer, so several scores are needed. The bundled generator
-# and real training punks, which are the best that a generator could be:
+# For generated images there is no right answer, so several scores are needed. The bundled GAN and
+# real training punks, which are the best that a generator could be:
 
 # %%
-bundled = punkmodels.load_generator("bundled")
+bundled = punkmodels.load_generator("bundled-gan")
 sprites = bundled.generate(2000, seed=0)
 generated = punkmodels.evaluate_images(sprites)
 generated
