@@ -144,7 +144,7 @@ def main() -> None:
         out = args.out / str(num_examples)
         snapshot = reduce_examples(original, out / "data", labels, num_examples)
         split = unused_punks(original, snapshot)
-        config = make_renderer_config(total_images=args.total_images)
+        config = make_renderer_config(total_images=args.total_images, composed_share=0.0)
         renderers = sorted((out / "renderer").glob("0*"))
         renderer = train_renderer(
             snapshot.path, out / "renderer", config, resume=renderers[0] if renderers else None

@@ -1,23 +1,28 @@
 """Ablation of the renderer: python benchmarks/conditional.py [--total-images N]
 
 Trains the renderer several times, each time with one change, on the latest snapshot of ./data, on
-one thread. Prints how many of the held-out punks with unseen label sets each one draws exactly.
+one thread. Prints how many of the validation punks with unseen label sets, and of the legal outfits
+that no punk has, each one draws exactly.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from measure import describe_machine
 
+from punkdata.analysis.outfit_suites import SUITE_NAMES
 from punkdata.traits import LABELS
 from punkmodels.data.palette import color_counts
-from punkmodels.data.splits import load_split
+from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.renderer.compositions import compose_punks
 from punkmodels.renderer.config import RendererConfig, make_config
-from punkmodels.renderer.network import Renderer
+from punkmodels.renderer.network import Renderer, conditions_from_labels
+from punkmodels.renderer.suites import SUITE_SEEDS, load_suites, score_suites
 from punkmodels.renderer.train import (
     BatchSampler,
     TrainState,
@@ -55,18 +60,24 @@ VARIANTS: dict[str, tuple[type[Renderer], dict[str, Any]]] = {
     "no z-order": (PlainSum, {}),
     "no L1 penalty": (Renderer, {"l1_weight": 0.0}),
     "none of these three": (SharedPlainSum, {"l1_weight": 0.0}),
-    "no label-balanced sampling": (Renderer, {"class_balance": 0.0}),
-    "three times the images": (Renderer, {}),
+    "no composed punks": (Renderer, {"composed_share": 0.0}),
 }
 
 
-def train(model: Renderer, config: RendererConfig, root: Path) -> Renderer:
+def train(variant: type[Renderer], config: RendererConfig, split: SplitTensors) -> Renderer:
     """Return the averaged renderer after training."""
-    state = TrainState.create(config, model)
-    sampler = BatchSampler(load_split(root, "latest", "default", "train"), config)
+    composed = compose_punks(split, config.seed) if config.composed_share else None
+    images = torch.cat([split.images, composed.images]) if composed else split.images
+    state = TrainState.create(config, variant(color_counts(images)))
+    sampler = BatchSampler(split, config, composed)
     while state.step < config.num_steps:
         training_step(state, *sampler.sample(state.random), config)
     return state.ema
+
+
+def render(model: Renderer, labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+    sprites: torch.Tensor = model(conditions_from_labels(labels, skin_tones))
+    return sprites
 
 
 def main() -> None:
@@ -75,28 +86,22 @@ def main() -> None:
     parser.add_argument("--total-images", type=int, default=30_000)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    train_split = load_split(args.root, "latest", "default", "train")
-    counts = color_counts(train_split.images)
-    held_out = [load_split(args.root, "latest", "default", name) for name in ("val", "test")]
-    images, labels = (
-        torch.cat([getattr(split, name) for split in held_out]) for name in ("images", "labels")
+    split, val, test = (
+        load_split(args.root, "latest", "default", name) for name in ("train", "val", "test")
     )
-    is_unseen = ~find_seen(labels, train_split.labels)
-    colors = images[is_unseen].flatten(1).long()
-    is_possible = (counts > 0)[torch.arange(colors.shape[1]), colors].all(dim=1)
-    print(f"{describe_machine()}, one thread; {args.total_images:,} images")
-    print(
-        f"{len(colors):,} held-out punks have unseen label sets; {int(is_possible.sum()):,} of "
-        "them have only colors that occur at the same positions in the training split"
-    )
-    print("| variant | pixel-exact match | wrong pixels, mean |\n|---|---|---|")
+    suites = load_suites(split, val, test, seed=SUITE_SEEDS["val"])
+    is_unseen = ~find_seen(val.labels, split.labels)
+    print(f"{describe_machine()}, one thread; {args.total_images:,} images\n")
+    names = ("variant", "unseen", *(SUITE_NAMES[name] for name in suites))
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for name, (variant, changes) in VARIANTS.items():
-        total_images = args.total_images * (3 if name == "three times the images" else 1)
-        config = make_config(**{"total_images": total_images, **changes})
-        model = train(variant(counts), config, args.root)
-        wrong = torch.cat([count_wrong_pixels(model, split) for split in held_out])[is_unseen]
-        exact, mean = (values.double().mean().item() for values in (wrong == 0, wrong))
-        print(f"| {name} | {exact:.4f} | {mean:.2f} |", flush=True)
+        config = make_config(**{"total_images": args.total_images, **changes})
+        model = train(variant, config, split)
+        wrong = count_wrong_pixels(model, val)[is_unseen]
+        shares = [(wrong == 0).double().mean().item()]
+        scores = score_suites(partial(render, model), suites, split)
+        shares += [suite["pixel_exact_match"] for suite in scores.values()]
+        print(f"| {name} | {' | '.join(f'{share:.4f}' for share in shares)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -198,7 +198,7 @@ print(classifier.predict("alien.png"))
 # %% [markdown]
 # ## Where to go next
 #
-# - `punkmodels.train_renderer()` trains the model of this notebook in three minutes.
+# - `punkmodels.train_renderer()` trains such a model in a minute.
 # - Notebook 3, `03_dcgan`, generates random punks without any labels.
 # - Notebook 5, `05_score_honestly`, measures how good generated punks are.
 # - In a terminal: `punkmodels generate --type Zombie --accessory "3D Glasses" --out zombie.png`.

@@ -193,7 +193,7 @@ def train_renderer(
 
     Args:
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
-        preset: "quick" takes three minutes on one core, "best" five.
+        preset: "quick" takes a minute on one core, "best" two.
         runs: Folder in which the folder of the run is created.
         version: Version of the snapshot, or "latest".
         device: "auto" or "cpu"; both are the CPU.

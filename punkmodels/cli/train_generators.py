@@ -37,8 +37,7 @@ TotalImages = Annotated[
     typer.Option(
         min=TOTAL_IMAGES.low,
         max=TOTAL_IMAGES.high,
-        help="Total number of real images to train on, with repetitions. (default: depends on "
-        "--preset)",
+        help="Total number of images to train on, with repetitions. (default: depends on --preset)",
     ),
 ]
 DCGAN_EXAMPLES = (
@@ -142,7 +141,7 @@ def train_renderer(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     preset: Annotated[
-        RendererPreset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
+        RendererPreset, typer.Option(help="quick: one minute on one core. best: two minutes.")
     ] = "quick",
     total_images: TotalImages = None,
     seed: Seed = None,

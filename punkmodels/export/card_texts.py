@@ -161,8 +161,8 @@ RENDERER = Kind(
     "combination of labels no training punk has. Pixel-exact match is the share of sprites that "
     "equal the real punk in every pixel; label exact match is the share for which the bundled "
     "classifier predicts all visible labels.",
-    "Errors are mostly one or two pixels, where two accessories overlap that never overlap in "
-    "training. The renderer draws the sprite of a real punk if it is given the labels of one.",
+    "Errors are mostly one or two pixels, in colors that no training punk has there. The renderer "
+    "draws the sprite of a real punk if it is given the labels of one.",
     None,
     ("label-to-image",),
 )

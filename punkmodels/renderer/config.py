@@ -23,8 +23,8 @@ class RendererConfig(TrainingConfig):
 
     preset: RendererPreset = "quick"
     """Preset whose defaults are used."""
-    total_images: TotalImages = 100_000
-    """Total number of real punks to train on, with repetitions."""
+    total_images: TotalImages = 50_000
+    """Total number of punks to train on, real and composed ones, with repetitions."""
     batch_size: Count = 32
     """Number of punks in a batch."""
     lr: Annotated[float, Field(gt=0, le=1)] = 0.01
@@ -39,6 +39,9 @@ class RendererConfig(TrainingConfig):
     invisible_label_dropout: Fraction = 0.5
     """Probability that an invisible label is left out of a condition; the renderer learns from the
     others that such labels have no effect."""
+    composed_share: Annotated[float, Field(ge=0, lt=1)] = 0.75
+    """Share of composed punks in a batch: random legal outfits, drawn from the sprite layers that
+    the training split shows. 0 trains on real punks only."""
     ema_half_life: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Half-life of the exponential moving average of the weights, as a fraction of the images seen
     so far."""
@@ -52,7 +55,7 @@ class RendererConfig(TrainingConfig):
 
 PRESETS: dict[RendererPreset, dict[str, Any]] = {
     "quick": {},
-    "best": {"total_images": 200_000, "batch_size": 64, "lr": 0.02},
+    "best": {"total_images": 100_000, "batch_size": 64, "lr": 0.02},
 }
 
 

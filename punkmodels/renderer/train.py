@@ -21,6 +21,7 @@ from punkdata.errors import DataError
 from punkdata.progress import Progress
 from punkmodels.data.palette import color_counts, detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
+from punkmodels.renderer.compositions import ComposedPunks, compose_punks
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import (
     Renderer,
@@ -67,22 +68,35 @@ class TrainState:
 
 
 class BatchSampler:
-    """Sampler of punks of a split, with replacement."""
+    """Sampler of punks of a split, and of composed ones if there are any, with replacement."""
 
-    def __init__(self, split: SplitTensors, config: RendererConfig) -> None:
+    def __init__(
+        self, split: SplitTensors, config: RendererConfig, composed: ComposedPunks | None = None
+    ) -> None:
         self.split: SplitTensors = split
         self.config: RendererConfig = config
+        self.composed: ComposedPunks | None = composed
         self.skin_tones: torch.Tensor = detect_skin_tones(split.images)
         self.weights: torch.Tensor = sampling_weights(split.visible, config.class_balance)
 
     def sample(self, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return conditions, from which invisible labels are removed at random, and sprites."""
         size = self.config.batch_size
+        composed = self.composed
+        if composed:
+            num_composed = int(size * self.config.composed_share)
+            chosen = torch.randint(len(composed.images), (num_composed,), generator=random)
+            size -= num_composed
         rows = torch.multinomial(self.weights, size, replacement=True, generator=random)
         labels, visible = self.split.labels[rows], self.split.visible[rows]
         is_kept = torch.rand(labels.shape, generator=random) >= self.config.invisible_label_dropout
         labels = torch.where(is_kept, labels, visible)
-        return encode_condition(labels, self.skin_tones[rows]), self.split.images[rows]
+        skin_tones, images = self.skin_tones[rows], self.split.images[rows]
+        if composed:
+            labels = torch.cat([labels, composed.labels[chosen]])
+            skin_tones = torch.cat([skin_tones, composed.skin_tones[chosen]])
+            images = torch.cat([images, composed.images[chosen]])
+        return encode_condition(labels, skin_tones), images
 
 
 def training_step(
@@ -157,7 +171,14 @@ def train_renderer(
     run = resume or start_run(
         runs, name, "renderer", config.model_dump(), train.data_config, env, "CPU"
     )
-    state = TrainState.create(config, Renderer(color_counts(train.images)))
+    composed = None
+    if config.composed_share:
+        progress(0, None, "composing punks")
+        composed = compose_punks(train, config.seed)
+        if not composed:
+            log("no sprite layers draw all of these punks: training on these punks alone")
+    images = torch.cat([train.images, composed.images]) if composed else train.images
+    state = TrainState.create(config, Renderer(color_counts(images)))
     if checkpoint.has_checkpoint(run):
         checkpoint.restore_checkpoint(run, state)
     if state.step == config.num_steps:
@@ -166,7 +187,8 @@ def train_renderer(
         log(f"{run}: {config.total_images:,} images of {len(train):,} punks of {train.version}")
         first_step, start_s = state.step, time.perf_counter()
         with naming_run(run):
-            _take_steps(run, state, train, val, config, logger, progress)
+            sampler = BatchSampler(train, config, composed)
+            _take_steps(run, state, sampler, val, logger, progress)
         amount = f"on {config.total_images - first_step * config.batch_size:,} images"
         log(describe_training(run, "renderer", amount, time.perf_counter() - start_s))
     return run
@@ -175,14 +197,13 @@ def train_renderer(
 def _take_steps(
     run: Path,
     state: TrainState,
-    train: SplitTensors,
+    sampler: BatchSampler,
     val: SplitTensors,
-    config: RendererConfig,
     logger: str | None,
     progress: Progress,
 ) -> None:
     """Take all remaining steps; evaluate, log and write a checkpoint at regular intervals."""
-    sampler, is_unseen = BatchSampler(train, config), ~find_seen(val.labels, train.labels)
+    config, is_unseen = sampler.config, ~find_seen(val.labels, sampler.split.labels)
     interval = math.ceil(config.num_steps / NUM_EVALUATIONS)
     losses, note, start_s = [], "", time.perf_counter()
     with open_metrics(run, state.step // interval, logger) as log_metrics:

@@ -10,6 +10,7 @@ import torch
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.renderer.compositions import ComposedPunks
 from punkmodels.renderer.config import RendererConfig, make_config
 from punkmodels.renderer.network import CONDITION_DIM, Renderer, load_renderer
 from punkmodels.renderer.train import (
@@ -84,6 +85,20 @@ def test_sampler_removes_invisible_labels_at_random(train: SplitTensors) -> None
     assert (condition[:, :5].sum(dim=1) == 1).all(), "types are always visible"
     frequency = train.labels[:, 5:].mean().item()
     assert condition[:, 5:92].mean().item() == pytest.approx(frequency / 2, rel=0.1)
+
+
+def test_batches_have_their_share_of_composed_punks(train: SplitTensors) -> None:
+    labels = torch.zeros(3, 92)
+    labels[:, 0] = 1
+    composed = ComposedPunks(
+        torch.full((3, 24, 24), 7, dtype=torch.uint8), labels, torch.tensor([0, 2, 2])
+    )
+    config = make_config(batch_size=8, composed_share=0.25)
+    sampler = BatchSampler(train, config, composed)
+    condition, images = sampler.sample(torch.Generator().manual_seed(0))
+    assert (images == 7).flatten(1).all(dim=1).tolist() == 6 * [False] + 2 * [True]
+    assert condition.shape == (8, CONDITION_DIM)
+    assert torch.equal(condition[6:, :92], labels[:2])
 
 
 def test_killed_run_resumes_as_an_uninterrupted_one(built_root: Path, tmp_path: Path) -> None:
