@@ -41,10 +41,10 @@ def test_a_larger_count_extends_the_punks_of_a_smaller_one(
 
 
 def test_uncertain_sprites_are_sampled_again(model: LabelSetModel, renderer: Renderer) -> None:
-    without, strict = (PunkSampler(model, renderer, at_least) for at_least in (0, 0.999))
-    first, second = (sampler.sample(60, 0, ANYTHING) for sampler in (without, strict))
-    is_certain = first.certainty >= 0.999
-    assert 0 < is_certain.sum() < 60
+    first = PunkSampler(model, renderer, 0).sample(60, 0, ANYTHING)
+    at_least = first.certainty.median().item()
+    second = PunkSampler(model, renderer, at_least).sample(60, 0, ANYTHING)
+    is_certain = first.certainty >= at_least
     assert torch.equal(first.sprites[is_certain], second.sprites[is_certain])
     assert second.certainty.min() > first.certainty.min()
 

@@ -157,4 +157,4 @@ def test_classifier_predicts_the_labels_of_the_examples(train: SplitTensors) -> 
     logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images)
     accuracy = (logits_to_labels(logits) == labels.bool()).float().mean(dim=0)
     assert accuracy.mean() > 0.97
-    assert len({image.numpy().tobytes() for image in images}) > 80
+    assert len({image.numpy().tobytes() for image in images}) > 60
