@@ -1,7 +1,7 @@
 """Trainings of models of label sets: python benchmarks/label_sets.py [--seeds 5]
 
-Trains preset best with several seeds on the latest snapshot in --root, draws 10,000 punks of each
-model with the bundled renderer, and prints the table of docs/explanation/results.md: means over
+Trains preset best with several seeds on the latest snapshot in --root, draws punks of each model
+with the bundled renderer, and prints the table of docs/explanation/results.md: means over
 the trainings ± their standard deviation. Runs are stored in --out: finished ones are not trained
 again, and an interrupted one is resumed.
 
@@ -35,7 +35,6 @@ from punkmodels.renderer.network import conditions_from_labels, load_bundled_ren
 from punkmodels.training.run_dir import list_runs, read_metrics
 
 CPU = torch.device("cpu")
-NUM_SAMPLES = 10_000
 OPTIONS: dict[str, dict[str, Any]] = {
     "preset best": {},
     "weight decay 0": {"weight_decay": 0.0},
@@ -58,18 +57,18 @@ def train_or_find(root: Path, runs: Path, config: LabelSetsConfig) -> Path:
     return train_label_sets(root, runs, config, resume=same[0] if same else None)
 
 
-def sample(run: Path, min_certainty: float) -> SampledPunks:
+def sample(run: Path, count: int, min_certainty: float) -> SampledPunks:
     sampler = PunkSampler(load_label_sets(run, CPU), load_bundled_renderer(), min_certainty)
-    return sampler.sample(NUM_SAMPLES, 0, fix_values(None, [], None))
+    return sampler.sample(count, 0, fix_values(None, [], None))
 
 
 def score_run(
-    run: Path, min_certainty: float, values: dict[str, torch.Tensor], real: RealPunks
+    run: Path, count: int, values: dict[str, torch.Tensor], real: RealPunks
 ) -> dict[str, float]:
     """Return all scores of a run, with and without a second attempt for uncertain sprites."""
     model = load_label_sets(run, CPU)
     nats = {name: mean_nll(model, each) for name, each in values.items()}
-    first, punks = sample(run, 0.0), sample(run, min_certainty)
+    first, punks = sample(run, count, 0.0), sample(run, count, MIN_CERTAINTY)
     scores = score_label_sets(nats, values, punks)
     images = to_rgba(punks.sprites, color_table())
     generated = evaluate_sprites(run.stem, images, real).scores["generated"]
@@ -83,7 +82,7 @@ def score_run(
         **{f"nats, {name}": scores[name]["nats"] for name in SPLITS},
         "nats, val - train": nats["val"] - nats["train"],
         **{f"bits per punk, {name}": scores[name]["bits"] for name in SPLITS},
-        "legal, first attempts": generated["legal_rate"] + (before - after) / NUM_SAMPLES,
+        "legal, first attempts": generated["legal_rate"] + (before - after) / count,
         "legal": generated["legal_rate"],
         "sampled again": changed.double().mean().item(),
         "Fréchet distance": generated["frechet_distance"],
@@ -93,13 +92,13 @@ def score_run(
     }
 
 
-def print_scores(root: Path, out: Path, seeds: int, certainty: float) -> None:
+def print_scores(root: Path, out: Path, seeds: int, count: int) -> None:
     real = RealPunks(root)
     values = {name: encode_split(load_split(root, "latest", "default", name)) for name in SPLITS}
     results = []
     for seed in range(seeds):
         run = train_or_find(root, out, make_config("best", seed=seed))
-        results.append(score_run(run, certainty, values, real))
+        results.append(score_run(run, count, values, real))
         print(f"# seed {seed}: {results[-1]}", flush=True)
     print(f"\n| score | {seeds} trainings |\n|---|---|")
     for name in results[0]:
@@ -143,6 +142,7 @@ def main() -> None:
         "--out", type=Path, default=Path("runs/benchmark-label-sets"), help="folder of the runs"
     )
     parser.add_argument("--seeds", type=int, default=5, help="number of trainings")
+    parser.add_argument("--samples", type=int, default=10_000, help="punks drawn of each model")
     parser.add_argument("--options", action="store_true", help="compare training options")
     parser.add_argument("--certainty", action="store_true", help="compare limits of certainty")
     args = parser.parse_args()
@@ -153,7 +153,7 @@ def main() -> None:
     elif args.options:
         print_options(args.root, args.out, args.seeds)
     else:
-        print_scores(args.root, args.out, args.seeds, MIN_CERTAINTY)
+        print_scores(args.root, args.out, args.seeds, args.samples)
 
 
 if __name__ == "__main__":
