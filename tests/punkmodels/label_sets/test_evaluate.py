@@ -11,7 +11,7 @@ from punkmodels.training.run_dir import Evaluation, read_metrics
 
 @pytest.fixture(scope="module")
 def evaluation(trained: Path, rendered_root: Path) -> Evaluation:
-    return evaluate_label_sets(trained, rendered_root, subset_size=20)
+    return evaluate_label_sets(trained, rendered_root, split="val", subset_size=20)
 
 
 def test_likelihoods_are_those_of_the_training(trained: Path, evaluation: Evaluation) -> None:
@@ -28,6 +28,7 @@ def test_copies_of_each_split_are_counted(evaluation: Evaluation) -> None:
 
 
 def test_drawn_punks_are_scored_and_tables_shown(evaluation: Evaluation) -> None:
+    assert evaluation.scores["split"] == "val"
     assert evaluation.scores["num_samples"] == 100
     assert evaluation.scores["generated"]["palette_validity"] == 1
     assert "weights_sha256" in evaluation.scores
