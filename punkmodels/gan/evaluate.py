@@ -213,13 +213,16 @@ def _punk_table(source: str, result: dict[str, Any]) -> Report:
 
 
 def _describe_copies(result: dict[str, Any]) -> str:
-    train, held_out = (result["generated"][f"{name}_copy_rate"] for name in ("train", "held_out"))
-    found = f"{train / held_out:.1f}" if held_out else "no held-out copies"
+    train, held_out = (
+        round(result["generated"][f"{name}_copy_rate"] * result["num_samples"])
+        for name in ("train", "held_out")
+    )
+    ratio = f" ({train / held_out:.1f} : 1)" if held_out else ""
     return (
-        f"Train copies per held-out copy: {found}. A generator that does not memorize has about "
-        f"{result['num_train'] / result['num_held_out']:.1f}, because there are "
-        f"{result['num_train']:,} training punks and {result['num_held_out']:,} held-out ones; a "
-        "higher ratio means memorizing."
+        f"Train copies : held-out copies = {train:,} : {held_out:,}{ratio}. A generator that does "
+        f"not memorize has about {result['num_train'] / result['num_held_out']:.1f} : 1, because "
+        f"there are {result['num_train']:,} training punks and {result['num_held_out']:,} held-out "
+        "ones; a higher ratio means memorizing, unless there are only a few copies."
     )
 
 

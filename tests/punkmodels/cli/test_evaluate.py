@@ -71,7 +71,12 @@ def test_generator_is_scored_and_results_are_written(
 ) -> None:
     assert run("evaluate", *words, "--root", built_root, "--runs", generator_runs) == 0
     out, err = capsys.readouterr()
-    for name in ("Fréchet distance", "recall", "per held-out copy", "Most misrepresented"):
+    for name in (
+        "Fréchet distance",
+        "recall",
+        "Train copies : held-out copies",
+        "Most misrepresented",
+    ):
         assert name in out
     folder = next(generator_runs.iterdir()) / "evaluation" / "generated"
     assert str(folder) in err

@@ -84,10 +84,11 @@ def test_the_ratio_of_copies_is_explained(real: RealPunks) -> None:
     assert scores["held_out_copy_rate"] == pytest.approx(1 - num_train / len(copies))
     ratio = f"{num_train / real.num_held_out:.1f}"
     table = evaluation.tables[0].to_text()
-    assert f"Train copies per held-out copy: {ratio}. A generator" in table
-    assert f"has about {ratio}, because there are {num_train}" in table
+    counts = f"{2 * num_train} : {2 * real.num_held_out} ({ratio} : 1)"
+    assert f"Train copies : held-out copies = {counts}. A generator" in table
+    assert f"has about {ratio} : 1, because there are {num_train}" in table
     no_copies = evaluate_sprites("generated", torch.zeros_like(sprites), real)
-    assert "per held-out copy: no held-out copies." in no_copies.tables[0].to_text()
+    assert "held-out copies = 0 : 0. A generator" in no_copies.tables[0].to_text()
 
 
 def test_reference_is_the_chosen_split(built_root: Path, sprites: torch.Tensor) -> None:
