@@ -29,12 +29,14 @@ from punkmodels.gan.reference import RealPunks
 
 COLUMNS = {
     "frechet_distance": "Fréchet distance",
+    "frechet_distance_pixels": "Fréchet distance, pixels",
     "recall": "recall",
     "legal_rate": "legal rate",
+    "legal_labels": "legal before rejection",
     "train_copy_rate": "train copy rate",
-    "legal_labels": "legal label sets",
+    "held_out_copy_rate": "held-out copy rate",
     "duplicate_rate": "duplicate rate",
-    "bits_per_punk": "bits per punk, test",
+    "bits_per_punk": "bits per punk",
     "held_out_nats": "nats under a held-out model",
     "minutes": "CPU minutes of training",
 }

@@ -117,8 +117,12 @@ class PixelNetwork(nn.Module):
         visible.scatter_(1, pairs, shown.to(visible.dtype))
         # Pairs first, so that each sum over the colors of a position adds contiguous rows.
         logits = self(visible).T.float()
-        logits = logits - logits.detach().amax(dim=0)
-        sums = logits.new_zeros(pairs.T.shape).index_add(0, self.tokens.owner, logits.exp())
+        owner, shape = self.tokens.owner, pairs.T.shape
+        rows = owner[:, None].expand_as(logits)
+        largest = logits.new_full(shape, -torch.inf)
+        largest = largest.scatter_reduce(0, rows, logits.detach(), "amax")
+        logits = logits - largest[owner]  # No sum of exponentials underflows.
+        sums = logits.new_zeros(shape).index_add(0, owner, logits.exp())
         return (sums.log() - logits.gather(0, pairs.T)).T
 
 
