@@ -7,7 +7,7 @@ from typing import Literal
 
 from punkdata.errors import UsageError
 from punkmodels.hub import find_repository
-from punkmodels.models import BUNDLED_NAMES, is_bundled
+from punkmodels.models import BUNDLED_FOLDERS, GENERATOR_TASKS, is_bundled
 from punkmodels.training.run_dir import read_config
 
 Conditional = Literal["none", "type", "labels", "traits"]
@@ -28,8 +28,11 @@ def read_conditional(folder: Path) -> Conditional:
 
 def generator_name(folder: Path) -> str:
     """Return the name of a bundled generator or of one on the Hub, or else its folder."""
-    bundled = BUNDLED_NAMES[folder.name] if is_bundled(folder) else None
-    return bundled or find_repository(folder) or str(folder)
+    if is_bundled(folder):
+        # The bundled model of the first task is simply called "bundled".
+        names = {folder: name for name, folder in BUNDLED_FOLDERS.items()}
+        return "bundled" if folder.name == GENERATOR_TASKS[0] else names[folder.name]
+    return find_repository(folder) or str(folder)
 
 
 def check_condition(

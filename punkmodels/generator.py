@@ -50,8 +50,9 @@ def load_generator(
     Args:
         model: "bundled" for the generator that is part of punkmodels: a model samples label sets,
             and a renderer draws them. "bundled-conditional" for this renderer alone, "bundled-gan"
-            for a GAN. Or a run (its path, its number, or "latest"), a folder of exported weights,
-            or a model on the Hugging Face Hub ("owner/name" or "owner/name@revision").
+            or "bundled-vae-gan" for a GAN. Or a run (its path, its number, or "latest"), a folder
+            of exported weights, or a model on the Hugging Face Hub ("owner/name" or
+            "owner/name@revision").
         runs: Folder of all runs.
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
 

@@ -27,40 +27,37 @@ if TYPE_CHECKING:
     from punkmodels.classifier.classifier import Classifier
 
 WEIGHTS = Path(__file__).with_name("weights")
-"""Folder of the bundled models, in subfolders named after their tasks."""
-BUNDLED_NAMES = {
-    "classifier": "bundled",
-    "label-sets": "bundled",
-    "dcgan": "bundled-gan",
-    "renderer": "bundled-conditional",
-}
-"""Name of the bundled model of each task; "bundled" is that of the first possible task."""
-GENERATOR_TASKS: tuple[Task, ...] = ("label-sets", "dcgan", "renderer")
-"""Tasks of the models that generate punks; the bundled model of the first one is the default."""
-UNIQUE_NAMES = {
+"""Folder of the bundled models."""
+BUNDLED_FOLDERS = {
     "bundled-classifier": "classifier",
     "bundled-label-sets": "label-sets",
     "bundled-gan": "dcgan",
+    "bundled-vae-gan": "vae-gan",
     "bundled-conditional": "renderer",
 }
-"""Task of each bundled model, by a name that no other one has."""
+"""Subfolders of `WEIGHTS`: that of each bundled model by its name."""
+GENERATOR_TASKS: tuple[Task, ...] = ("label-sets", "dcgan", "renderer")
+"""Tasks of the models that generate punks; the bundled model of the first one is the default."""
 
 
 def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
     """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
 
-    `model` is the name of a bundled model, a path, the number of a run, "latest", or the name of a
-    model on the Hugging Face Hub. The order of the tasks counts. Raises UsageError if there is no
-    such model, and the errors of `download_model`.
+    `model` is the name of a bundled model, where "bundled" is that of the first task, a path, the
+    number of a run, "latest", or the name of a model on the Hugging Face Hub. Raises UsageError if
+    there is no such model, and the errors of `download_model`.
     """
     name, runs = expand_name(str(model)), expand_user(runs)
-    for task in tasks:
-        if name == BUNDLED_NAMES[task] or UNIQUE_NAMES.get(name) == task:
-            return WEIGHTS / task
-    if name in UNIQUE_NAMES:
-        raise UsageError(f"{name} is a {UNIQUE_NAMES[name]}, but a {join_tasks(tasks)} is needed")
+    if name == "bundled":
+        return WEIGHTS / tasks[0]
+    if folder := BUNDLED_FOLDERS.get(name):
+        # All other folders are named after their tasks.
+        task = "dcgan" if folder == "vae-gan" else folder
+        if task in tasks:
+            return WEIGHTS / folder
+        raise UsageError(f"{name} is a {task}, but a {join_tasks(tasks)} is needed")
     if name.startswith("bundled") and not Path(name).exists():
-        raise choice_error("the name of a bundled model", name, ("bundled", *UNIQUE_NAMES))
+        raise choice_error("the name of a bundled model", name, ("bundled", *BUNDLED_FOLDERS))
     if isinstance(model, str) and is_hub_name(name) and not (runs / name).exists():
         return download_model(name, tasks)
     return find_run(runs, name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))

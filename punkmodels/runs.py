@@ -231,8 +231,8 @@ def open_run(
 
     Args:
         run: Its path, its number, "latest", a folder of exported weights, or a bundled model:
-            "bundled-classifier", "bundled-label-sets", "bundled-gan", or "bundled-conditional",
-            the renderer.
+            "bundled-classifier", "bundled-label-sets", "bundled-conditional" (the renderer),
+            "bundled-gan", or "bundled-vae-gan".
         runs: Folder of all runs.
         root: Data root on which to evaluate it; by default $PUNKDATA_ROOT or `./data`.
 

@@ -20,7 +20,7 @@ from punkmodels.cli.options import (
     Snapshot,
     arguments_as_options,
 )
-from punkmodels.models import GENERATOR_TASKS, UNIQUE_NAMES, find_model, is_shared
+from punkmodels.models import BUNDLED_FOLDERS, GENERATOR_TASKS, find_model, is_shared
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN",
         help='A run (its path, its number, or "latest"), a folder of exported weights, a bundled '
-        'model ("bundled-classifier", "bundled-label-sets", "bundled-gan" or '
-        '"bundled-conditional"), or owner/name on the Hugging Face Hub.',
+        'model ("bundled-classifier", "bundled-label-sets", "bundled-conditional", '
+        '"bundled-gan" or "bundled-vae-gan"), or owner/name on the Hugging Face Hub.',
     ),
 ]
 Out = Annotated[
@@ -224,7 +224,7 @@ def run_or_images(
     as_json: Json = False,
 ) -> None:
     """Evaluate a run of any model, images, or predictions; the word `run` can be left out."""
-    path, is_name = Path(expand_name(run)), run in ("bundled", *UNIQUE_NAMES)
+    path, is_name = Path(expand_name(run)), run in ("bundled", *BUNDLED_FOLDERS)
     if not is_name and path.exists() and not (path / "config.json").exists():
         from punkmodels.predictions import is_predictions_file
 

@@ -29,8 +29,8 @@ def export(
         typer.Argument(
             metavar="RUN",
             help='A run (its path, its number, or "latest"), a folder of exported weights, a '
-            'bundled model ("bundled-classifier", "bundled-label-sets", "bundled-gan" or '
-            '"bundled-conditional"), or '
+            'bundled model ("bundled-classifier", "bundled-label-sets", '
+            '"bundled-conditional", "bundled-gan" or "bundled-vae-gan"), or '
             "owner/name on the Hugging Face Hub.",
         ),
     ] = "latest",

@@ -101,7 +101,7 @@ def generate(
         typer.Option(
             help='A run (its path, its number, or "latest"), a folder of exported weights, '
             'owner/name on the Hugging Face Hub, "bundled", "bundled-conditional", which draws '
-            'exactly the given traits, or "bundled-gan".'
+            'exactly the given traits, "bundled-gan" or "bundled-vae-gan".'
         ),
     ] = "bundled",
     runs: Runs = DEFAULT_RUNS,

@@ -25,6 +25,7 @@ from punkmodels.training.pretrained import (
 )
 
 BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
+BUNDLED_VAE_GAN = BUNDLED_DCGAN.with_name("vae-gan")
 
 
 class SavedImages(SavedData):
