@@ -231,18 +231,19 @@ class Classifier(nn.Module):
         pixels = np.stack([sprite.pixels for sprite in sprites])
         indices = torch.from_numpy(palette_indices(pixels))
         unknown = self.unknown_pixels(indices.to(self.pairs.device)).tolist()
-        for sprite, num_unknown in zip(sprites, unknown, strict=True):
-            if num_unknown > MAX_UNKNOWN_PIXELS:
-                raise ImageError(
-                    f"{sprite.name} is not a punk: {num_unknown} of its {NUM_PIXELS} pixels have a "
-                    "color that no punk in the training data has at that position"
-                )
         logits = predict_logits(self, indices)
         labels = np.zeros((len(sprites), len(LABELS)), np.uint8)
         labels[:, : logits.shape[1]] = logits_to_labels(logits).numpy()
         different: list[int | None] = [None] * len(sprites)
         if self.classes == LABELS:
             different = count_different_pixels(pixels, torch.from_numpy(labels)).tolist()
+        for sprite, num_unknown, num_different in zip(sprites, unknown, different, strict=True):
+            # A verified image is a punk, for example an Alien with a bare head.
+            if num_unknown > MAX_UNKNOWN_PIXELS and num_different != 0:
+                raise ImageError(
+                    f"{sprite.name} is not a punk: {num_unknown} of its {NUM_PIXELS} pixels have a "
+                    "color that no punk in the training data has at that position"
+                )
         probabilities = logits_to_probabilities(logits).tolist()
         rows = zip(sprites, unknown, different, labels, probabilities, strict=True)
         return [_make_prediction(*row) for row in rows]

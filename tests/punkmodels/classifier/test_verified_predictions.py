@@ -12,7 +12,7 @@ from support.sprites import png_bytes
 import punkmodels
 from punkdata.images.palette import PALETTE
 from punkdata.traits import TYPES
-from punkmodels.classifier.classifier import Classifier, build_model
+from punkmodels.classifier.classifier import MAX_UNKNOWN_PIXELS, Classifier, build_model
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +92,18 @@ def test_a_chimera_is_not_verified_although_the_scores_are_high(
     assert not found.verified
 
 
+@pytest.mark.parametrize("punk_type", ["Alien", "Ape"])
+def test_a_drawn_punk_with_a_bare_head_is_accepted(bundled: Classifier, punk_type: str) -> None:
+    """All real ones of the training split wear something on it, so their colors are unknown."""
+    found = bundled.predict(drawn_punk(punk_type))
+    assert found.unknown_pixels > MAX_UNKNOWN_PIXELS
+    assert found.verified
+    assert found.type == punk_type
+
+
 def test_a_classifier_of_types_compares_nothing(bundled: Classifier) -> None:
     model = build_model(tiny_config(task="type"), bundled.pairs).eval()
-    found = model.predict(drawn_punk("Alien"))
+    found = model.predict(drawn_punk("Alien", "Cap"))
     assert found.type in TYPES
     assert (found.different_pixels, found.verified) == (None, False)
     assert "different" not in repr(found)
@@ -104,7 +113,7 @@ def test_impossible_labels_are_reported(bundled: Classifier) -> None:
     model = build_model(tiny_config(), bundled.pairs).eval()
     with torch.no_grad():
         model.network.head.bias += 100
-    sprites = np.stack([drawn_punk("Alien"), drawn_punk("Male", "Mohawk")])
+    sprites = np.stack([drawn_punk("Alien", "Cap"), drawn_punk("Male", "Mohawk")])
     for found in model.predict(sprites):
         assert len(found.accessories) == 87
         assert not found.verified
