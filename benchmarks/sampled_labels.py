@@ -23,19 +23,19 @@ from baselines import Scorer, add_options, print_table, save_result, seed_folder
 from punkdata.analysis.layers import UNKNOWN_COLOR, recover_layers
 from punkdata.analysis.outfits import NO_ACCESSORY, SLOT_IDS, UNKNOWN, Compositor
 from punkdata.images.palette import palette_indices
-from punkmodels.data.palette import SKIN_TONE_COLORS, detect_skin_tones
-from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.data.palette import SKIN_TONE_COLORS
+from punkmodels.data.splits import load_split
 from punkmodels.label_sets.encoding import (
     NUM_VALUES,
     SKIN_TONE,
     SLOTS,
     TYPE,
     VALUE_SLICES,
-    encode_label_sets,
     encode_one_hot,
     find_allowed,
     is_possible,
 )
+from punkmodels.label_sets.train import encode_split
 
 NAME = "labels by type, exact drawing"
 Sample = Callable[[int, torch.Generator], torch.Tensor]
@@ -47,11 +47,7 @@ def load_label_sets(root: Path) -> dict[str, torch.Tensor]:
     splits = {
         name: load_split(root, "latest", "default", name) for name in ("train", "val", "test")
     }
-    return {name: encode_punks(split) for name, split in splits.items()}
-
-
-def encode_punks(split: SplitTensors) -> torch.Tensor:
-    return encode_label_sets(split.labels, detect_skin_tones(split.images))
+    return {name: encode_split(split) for name, split in splits.items()}
 
 
 class ExactDrawing:

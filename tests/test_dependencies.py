@@ -14,7 +14,8 @@ from support.paths import REPOSITORY
 
 NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Distributions with another name than their module."""
-OURS = {"punkdata", "punkmodels", "support", "measure", "renditions"}
+SCRIPTS = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
+OURS = {"punkdata", "punkmodels", "support", *SCRIPTS}
 IN_NOTEBOOKS = {"IPython"}  # Imported only if a notebook has done so.
 CAPPED = {"httpx"}
 """Dependencies whose next major version is known to break us."""

@@ -32,7 +32,7 @@ SMALL: dict[str, tuple[str, ...]] = {
 DIVERGE = {
     "classifier": "peak_lr=1e30",
     "dcgan": "loss.encoder_weight=1e38",
-    "label-sets": "weight_decay=1e38",
+    "label-sets": "weight_decay=1e300",
     "renderer": "l1_weight=1e38",
 }
 
