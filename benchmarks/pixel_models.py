@@ -207,7 +207,7 @@ def generate(model: PixelNetwork, count: int, random: torch.Generator) -> torch.
     """Return sprites as palette indices, (count, 24, 24), sampled position by position.
 
     Positions are in reading order for a causal network, else in a random order for each batch. The
-    input layer is a sum over visible pairs, so it is updated instead of computed anew.
+    input layer sums over the pixels sampled so far, so each new one is added to the previous sum.
     """
     tokens, num_positions = model.tokens, len(model.tokens.positions)
     columns = model.weights(model.input, 0).T

@@ -194,7 +194,7 @@ punkdata.make_grid(short.generate(64, seed=0), columns=16, scale=2)
 # `best`, on 540,000 images.
 
 # %%
-bundled = punkmodels.load_generator("bundled-gan")
+bundled = punkmodels.load_generator("bundled-vae-gan")
 punkdata.make_grid(bundled.generate(64, seed=0), columns=16, scale=2)
 
 # %% [markdown]

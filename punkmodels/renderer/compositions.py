@@ -1,8 +1,8 @@
 """Composed punks: random legal outfits, drawn from the sprite layers of the training split.
 
-Real punks show few of the combinations that a renderer is asked for. Composed ones show it every
-accessory on every type and skin tone, and below and above every other one. They contain nothing
-that training punks do not show.
+A renderer must draw combinations of traits of which real punks show few. Composed punks show each
+accessory on every type and skin tone that can have it, together with any others. They are drawn
+from the layers of the training punks alone.
 """
 
 from dataclasses import dataclass
