@@ -5,7 +5,6 @@ docs/explanation/results.md: means over the trainings ± their standard deviatio
 --out, in a folder for each recipe, preset and seed: finished ones are not trained again, and an
 interrupted one is resumed.
 
-    python benchmarks/dcgan.py --parts    the VAE-GAN with both losses, and with one of them
     python benchmarks/dcgan.py --speed    images per second, compared with PyTorch's DCGAN tutorial
 """
 
@@ -44,24 +43,14 @@ from punkmodels.training.run_dir import Evaluation, list_runs, read_metrics
 CPU = torch.device("cpu")
 BATCH_SIZE = 128
 WIDTH = 64
-# The recipe adversarial has another discriminator, so the third part restores that of the VAE-GAN.
-PARTS: dict[str, dict[str, Any]] = {
-    "both": {"recipe": "vae-gan"},
-    "encoder only": {"recipe": "vae-gan", "schedule": {"adversarial_start": 1.0}},
-    "discriminator only": {
-        "recipe": "adversarial",
-        "model": {"width_D": 0, "dense_units_D": 0},
-        "augmentation": {"translate_px": 2},
-    },
-}
 
 
-def train_or_find(root: Path, runs: Path, config: DcganConfig) -> Path:
+def train_or_find(root: Path, runs: Path, config: DcganConfig, *, threads: int | None = 1) -> Path:
     """Return a finished run with these options; train it, or resume it, if necessary."""
     found = [run for run in list_runs(runs) if (run / "config.json").exists()]
     same = [run for run in found if read_dcgan_config(run).options == config]
     resume = same[0] if same else None
-    return train_dcgan(root, runs, config, threads=1, resume=resume, num_evaluations=5)
+    return train_dcgan(root, runs, config, threads=threads, resume=resume, num_evaluations=5)
 
 
 def train_all(root: Path, out: Path, configs: dict[str, DcganConfig], seeds: int) -> dict[str, Any]:
@@ -155,12 +144,6 @@ def compare_recipes(args: argparse.Namespace) -> None:
         minutes = args.minutes
         total = {} if minutes is None else {"total_images": images_in(minutes, recipe, args)}
         configs[recipe] = make_config(args.preset, recipe, **total)
-    print_comparison(args, configs)
-
-
-def compare_losses(args: argparse.Namespace) -> None:
-    """Print the scores of the VAE-GAN with encoder, discriminator, or both."""
-    configs = {name: make_config(args.preset, **options) for name, options in PARTS.items()}
     print_comparison(args, configs)
 
 
@@ -267,11 +250,6 @@ def main() -> None:
         help="also score a PNG of sprites by another generator",
     )
     parser.add_argument(
-        "--parts",
-        action="store_true",
-        help="compare training with the encoder, the discriminator, or both",
-    )
-    parser.add_argument(
         "--split", choices=HELD_OUT_SPLITS, default="held-out", help="real punks to compare with"
     )
     parser.add_argument("--speed", action="store_true", help="measure images per second")
@@ -282,8 +260,6 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, one thread")
     if args.speed:
         compare_speed(args.root, args.out, args.rounds)
-    elif args.parts:
-        compare_losses(args)
     else:
         compare_recipes(args)
 
