@@ -45,12 +45,27 @@ BATCH_SIZE = 128
 WIDTH = 64
 
 
-def train_or_find(root: Path, runs: Path, config: DcganConfig, *, threads: int | None = 1) -> Path:
+def train_or_find(
+    root: Path,
+    runs: Path,
+    config: DcganConfig,
+    *,
+    threads: int | None = 1,
+    num_evaluations: int = 5,
+    num_samples: int = 2000,
+) -> Path:
     """Return a finished run with these options; train it, or resume it, if necessary."""
     found = [run for run in list_runs(runs) if (run / "config.json").exists()]
     same = [run for run in found if read_dcgan_config(run).options == config]
-    resume = same[0] if same else None
-    return train_dcgan(root, runs, config, threads=threads, resume=resume, num_evaluations=5)
+    return train_dcgan(
+        root,
+        runs,
+        config,
+        threads=threads,
+        resume=same[0] if same else None,
+        num_evaluations=num_evaluations,
+        num_samples=num_samples,
+    )
 
 
 def train_all(root: Path, out: Path, configs: dict[str, DcganConfig], seeds: int) -> dict[str, Any]:
