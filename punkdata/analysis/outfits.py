@@ -82,14 +82,37 @@ class Compositor:
         determine the color. Accessories outside the rules are drawn, too.
         """
         pixels = np.arange(NUM_PIXELS) if pixels is None else pixels
-        body = self._is_female[base][:, None]
-        order = self._z_rank[body, slots].argsort(axis=1)  # Empty slots come first.
-        layers = body * (NO_ACCESSORY + 1) + np.take_along_axis(slots, order, axis=1)
-        num_layers = np.count_nonzero(slots < NO_ACCESSORY, axis=1).max(initial=0)
         tables, colors = self._tables.reshape(-1), self._base_colors[base[:, None], pixels]
-        for layer in layers.T[NUM_SLOTS - num_layers :]:
-            colors = tables.take((layer[:, None] * NUM_PIXELS + pixels) * 256 + colors)
+        body = self._is_female[base] * (NO_ACCESSORY + 1)
+        for accessories in self._stacks(base, slots):
+            layer = (body + accessories)[:, None]
+            colors = tables.take((layer * NUM_PIXELS + pixels) * 256 + colors)
         return colors
+
+    def owners(self, base: Integers, slots: Integers) -> Integers:
+        """Return the topmost accessory whose sprite covers each pixel, (N, 576).
+
+        It is NO_ACCESSORY where there is none, also if the sprite has the color of what is below.
+        """
+        covers = np.zeros((len(self._pixels), NO_ACCESSORY + 1, NUM_PIXELS), bool)
+        for body, accessories in enumerate(self._pixels):
+            for accessory, pixels in enumerate(accessories):
+                covers[body, accessory, pixels] = True
+        owners = np.full((len(base), NUM_PIXELS), NO_ACCESSORY)
+        for accessories in self._stacks(base, slots):
+            is_covered = covers[self._is_female[base], accessories]
+            owners = np.where(is_covered, accessories[:, None], owners)
+        return owners
+
+    def _stacks(self, base: Integers, slots: Integers) -> Integers:
+        """Return the accessories of outfits from the bottom to the top, (number of layers, N).
+
+        Outfits with fewer accessories than others begin with NO_ACCESSORY.
+        """
+        order = self._z_rank[self._is_female[base][:, None], slots].argsort(axis=1)
+        num_layers = np.count_nonzero(slots < NO_ACCESSORY, axis=1).max(initial=0)
+        stacks: Integers = np.take_along_axis(slots, order, axis=1).T[NUM_SLOTS - num_layers :]
+        return stacks
 
     def find_ambiguous_pairs(self, base: int) -> NDArray[np.bool_]:
         """Return which accessories overlap on a base in unknown z-order, bool (87, 87).
