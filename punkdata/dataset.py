@@ -27,7 +27,8 @@ from punkdata.snapshots.arrays import punk_not_found_error, read_split
 from punkdata.snapshots.manifest import Manifest
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import punks_to_pandas
-from punkdata.splits import Split, SplitScheme, check_split, check_split_scheme
+from punkdata.split_names import Split, SplitScheme
+from punkdata.splits import check_split, check_split_scheme
 from punkdata.targets import CLASSES, Target, make_targets, select_names
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
             s3://bucket/punks); by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
         split: "train", "val" (or "validation"), "test" or "all".
-        split_scheme: "default" is stratified over all labels; "by_id" splits at ids 8000 and 9000;
-            "fold-1" to "fold-5" are five-fold cross-validation.
+        split_scheme: "default" is stratified over all labels; for "by_id", "fold-1" to "fold-5",
+            "compositional", "few-5", "few-10" and "few-20", see docs/reference/data-format.md.
         target: "labels" is float32 (92,) of 0 and 1; "type" is an int64 scalar; "accessories"
             is float32 (87,) of 0 and 1; "price" is a float32 scalar, the last sale in ETH, NaN for
             a punk that was never sold.
@@ -73,8 +74,8 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
             package index and build one from it, without prices. Otherwise this does nothing.
 
     Raises:
-        UsageError: An argument is invalid, there is no such snapshot, or the snapshot has no sales
-            for target="price", or no list of hidden accessories for `visible_only` (schema 1).
+        UsageError: An argument is invalid, or there is no such snapshot, or it has no sales for
+            target="price", or no list of hidden accessories for `visible_only` (schema 1).
         DataError: The snapshot is damaged, was written by a newer punkdata, or has too few punks
             for masks.
     """
@@ -192,10 +193,9 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
         return torch.from_numpy(recover_parts(self.path).masks(self.punk_ids))
 
     def without(self, index: int, *accessories: str) -> Any:
-        """Return the image of an item, drawn without some of the accessories.
+        """Return the image of an item, drawn without some accessories, from the layers.
 
-        What is below them is known from the layers of all punks. Raises UsageError if the punk
-        lacks one of them or no punk shows what is below, and DataError as `masks`.
+        Raises UsageError if the punk lacks one or no punk shows what is below, or as `masks` does.
         """
         punk_id = int(self.punk_ids[check_index(index, len(self))])
         sprite = recover_parts(self.path).without(punk_id, accessories)

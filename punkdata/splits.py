@@ -1,27 +1,27 @@
 """Assignment of punks to the splits train, val and test.
 
-There are three kinds of split schemes. The first two are columns of every snapshot:
+There are four kinds of split schemes. The first two are columns of every snapshot:
 
 - `split` ("default"): 80/10/10, stratified over all 92 labels. `stratify` produced the assignment
   of the 10,000 CryptoPunks in `data/split.txt`, one character per punk, which never changes.
 - `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, the split of a
   public Keras script (see docs/reference/citing.md). It has no Alien in validation or test.
 - "fold-1" to "fold-5": five-fold cross-validation, which `assign_cross_validation` computes.
+- "compositional" and "few-5" to "few-20": see `punkdata.benchmark_splits`.
 """
 
 import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punkdata.arguments import choice_error
+from punkdata.split_names import Split, SplitScheme
 
-Split = Literal["train", "val", "valid", "validation", "test", "all"]
-SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
 """Column of the punks table by split scheme, for the schemes that are columns."""

@@ -31,7 +31,6 @@ HELD_OUT_SPLITS: dict[HeldOutSplit, tuple[str, tuple[str, ...]]] = {
     "held-out": ("the validation and test splits", ("val", "test")),
 }
 """What each choice of held-out punks is called in texts, and the splits it consists of."""
-SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
 ClassifierModel = Literal["cnn", "linear", "published", "features"]
 ClassifierTask = Literal["labels", "type"]

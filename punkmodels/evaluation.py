@@ -17,6 +17,7 @@ from punkdata.errors import NoFileError, UsageError
 from punkdata.images.sprite import SIDE_PX
 from punkdata.paths import expand_user
 from punkdata.progress import Progress
+from punkdata.split_names import SplitScheme
 from punkmodels.choices import HELD_OUT_SPLITS, HeldOutSplit
 from punkmodels.classifier.evaluate import evaluate_logits
 from punkmodels.data import array_files
@@ -110,9 +111,7 @@ def evaluate_predictions(
     *,
     root: str | Path | None = None,
     version: str = "latest",
-    split_scheme: Literal[
-        "default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"
-    ] = "default",
+    split_scheme: SplitScheme = "default",
     punk_ids: ArrayLike | None = None,
     kind: Literal["auto", "probabilities", "logits"] = "auto",
     progress: bool | Progress = True,
@@ -137,7 +136,7 @@ def evaluate_predictions(
             `version` and `split_scheme`.
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
-        split_scheme: "default", "by_id", or "fold-1" to "fold-5".
+        split_scheme: One of the schemes of `PunkDataset`.
         punk_ids: Punk of each row, in any order; by default the rows are in the order of
             `PunkDataset.punk_ids`.
         kind: "probabilities" or "logits". "auto" takes values from 0 to 1 as probabilities, and

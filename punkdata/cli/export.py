@@ -1,21 +1,16 @@
 """The commands `punkdata export imagefolder` and `punkdata export npz`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from punkdata import split_names
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Root, SnapshotOption, open_snapshot_argument
 from punkdata.progress import progress_bar
 
-SplitScheme = Annotated[
-    Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"],
-    typer.Option(
-        help="default: stratified over all labels. by_id: ids 0-7999 (train), 8000-8999 (val), "
-        "9000-9999 (test). fold-1 to fold-5: five-fold cross-validation."
-    ),
-]
+SplitScheme = Annotated[split_names.SplitScheme, typer.Option(help=split_names.SPLIT_SCHEME_HELP)]
 Scale = Annotated[
     int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
 ]

@@ -7,15 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from punkdata.benchmark_splits import BENCHMARK_SCHEMES, assign_benchmark_split
 from punkdata.errors import UsageError
 from punkdata.images.image_grid import Color, composite
 from punkdata.images.sprite import SIDE_PX
 from punkdata.snapshots import tables
 from punkdata.snapshots.reader import Snapshot
+from punkdata.split_names import Split
 from punkdata.splits import (
     SPLIT_COLUMNS,
     SPLITS,
-    Split,
     assign_cross_validation,
     check_split,
     check_split_scheme,
@@ -83,7 +84,9 @@ def list_splits(punks: pa.Table, split_scheme: str) -> list[str]:
         names: list[str] = punks.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
         return names
     ids = tables.column_to_numpy(punks.column("punk_id"))
-    splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
+    is_benchmark = split_scheme in BENCHMARK_SCHEMES
+    assign = assign_benchmark_split if is_benchmark else assign_cross_validation
+    splits = assign(ids, tables.extract_labels(punks), split_scheme)
     return [SPLITS[i] for i in splits]
 
 

@@ -14,7 +14,7 @@ from punkdata.errors import DataError, SchemaError, UsageError, plain_requiremen
 from punkdata.files import root_option, sha256_file, snapshots_dir
 from punkdata.safe_text import make_line_safe
 from punkdata.schema import SCHEMA_VERSION
-from punkdata.splits import Split
+from punkdata.split_names import Split
 from punkdata.traits import LABELS
 
 MAX_MANIFEST_BYTES = 64_000_000

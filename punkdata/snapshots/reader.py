@@ -40,7 +40,8 @@ from punkdata.snapshots.manifest import (
 )
 from punkdata.snapshots.parquet import read_table
 from punkdata.snapshots.upgrade import upgrade_punks, upgrade_sales
-from punkdata.splits import SPLITS, Split, SplitScheme, check_split
+from punkdata.split_names import Split, SplitScheme
+from punkdata.splits import SPLITS, check_split
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +124,7 @@ class Snapshot:
 
         Args:
             split: "train", "val" (or "validation"), "test" or "all".
-            split_scheme: "default", "by_id", or "fold-1" to "fold-5"; see `PunkDataset`.
+            split_scheme: One of the schemes of `PunkDataset`.
             visible_only: Set the labels of hidden accessories to 0.
 
         Raises UsageError if an argument is invalid, or if `visible_only` is used with schema 1, and

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from punkdata.split_names import SplitScheme
 from punkmodels.choices import (
     COUNT,
     MAX_AUGMENT_FRACTION,
@@ -11,7 +12,6 @@ from punkmodels.choices import (
     ClassifierModel,
     ClassifierPreset,
     ClassifierTask,
-    SplitScheme,
 )
 from punkmodels.training.config import Count, Dim, Fraction, Seed, TrainingConfig, validate_config
 

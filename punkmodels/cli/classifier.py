@@ -10,6 +10,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import StoppedError
 from punkdata.files import shell_quote
+from punkdata.split_names import SPLIT_SCHEME_HELP, SplitScheme
 from punkmodels.choices import (
     COUNT,
     MAX_AUGMENT_FRACTION,
@@ -18,10 +19,8 @@ from punkmodels.choices import (
     ClassifierModel,
     ClassifierPreset,
     ClassifierTask,
-    SplitScheme,
 )
 from punkmodels.cli.options import (
-    SPLIT_SCHEME_HELP,
     DeviceOption,
     LoggerOption,
     Resume,

@@ -11,15 +11,9 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
 from punkdata.paths import expand_name
-from punkmodels.choices import HeldOutSplit, SplitScheme
-from punkmodels.cli.options import (
-    SPLIT_SCHEME_HELP,
-    DeviceName,
-    DeviceOption,
-    Runs,
-    Snapshot,
-    arguments_as_options,
-)
+from punkdata.split_names import SPLIT_SCHEME_HELP, SplitScheme
+from punkmodels.choices import HeldOutSplit
+from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Snapshot, arguments_as_options
 from punkmodels.models import BUNDLED_FOLDERS, GENERATOR_TASKS, find_model, is_shared
 from punkmodels.training.run_dir import DEFAULT_RUNS
 

@@ -35,10 +35,6 @@ SNAPSHOT_HELP = 'Name of a snapshot, or "latest". (default: the one used for tra
 Snapshot = Annotated[str | None, typer.Option("--version", help=SNAPSHOT_HELP)]
 SET_HELP = "Set any other training option; can be repeated. punkmodels options lists the keys."
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)]
-SPLIT_SCHEME_HELP = (
-    "default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to fold-5: "
-    "cross-validation."
-)
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 ARGUMENTS = (
