@@ -23,11 +23,12 @@ from measure import format_mean
 from open_set import print_open_set
 
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.classifier import MAX_UNKNOWN_PIXELS, predict_logits
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.config import make_config
 from punkmodels.classifier.evaluate import SCORE_NAMES, evaluate_classifier
 from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.networks import logits_to_labels
+from punkmodels.classifier.prediction import MAX_UNKNOWN_PIXELS
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split

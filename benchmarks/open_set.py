@@ -16,7 +16,8 @@ from renditions import RENDITIONS
 import punkmodels
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE, palette_indices
-from punkmodels.classifier.classifier import MAX_UNKNOWN_PIXELS, Classifier, Prediction
+from punkmodels.classifier.classifier import Classifier
+from punkmodels.classifier.prediction import MAX_UNKNOWN_PIXELS, Prediction
 from punkmodels.data.splits import load_split
 
 LOSSY = ("AVIF q90 336", "AVIF q60 336", "WebP q80 336", "WebP q80 smooth 512")

@@ -79,7 +79,7 @@ def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint
     return labels
 
 
-def decode_labels(labels: NDArray[np.uint8]) -> tuple[str, tuple[str, ...]]:
+def decode_labels(labels: NDArray[np.bool_ | np.uint8]) -> tuple[str, tuple[str, ...]]:
     """Return the type and the accessories of a label vector (92,), in the order of `ACCESSORIES`.
 
     Raises ValueError if the vector does not have exactly one type.

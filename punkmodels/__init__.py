@@ -19,7 +19,8 @@ from punkdata.extras import require_packages, translate_missing_package
 
 if TYPE_CHECKING:
     from punkmodels.bundled_renderer import draw
-    from punkmodels.classifier.classifier import Classifier, Prediction
+    from punkmodels.classifier.classifier import Classifier
+    from punkmodels.classifier.prediction import Prediction
     from punkmodels.evaluation import evaluate_images, evaluate_predictions
     from punkmodels.generator import Generator, load_generator
     from punkmodels.models import load_classifier
@@ -58,7 +59,7 @@ _MODULES = {
     "Classifier": "classifier.classifier",
     "Evaluation": "training.run_dir",
     "Generator": "generator",
-    "Prediction": "classifier.classifier",
+    "Prediction": "classifier.prediction",
     "draw": "bundled_renderer",
     "evaluate_images": "evaluation",
     "evaluate_predictions": "evaluation",

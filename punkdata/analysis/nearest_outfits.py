@@ -33,7 +33,8 @@ class NearestOutfits:
     """Legal outfits near N sprites.
 
     `distance_px`, int64 (N,), is the number of pixels in which a sprite differs from its outfit; 0
-    if the sprite is legal. `base` (N,) and `slots` (N, 9) are the outfits, as in `Compositor`.
+    if the sprite is legal, and IMPOSSIBLE if no outfit was found. `base` (N,) and `slots` (N, 9)
+    are the outfits, as in `Compositor`.
     """
 
     distance_px: NDArray[np.int64]
@@ -41,12 +42,15 @@ class NearestOutfits:
     slots: Integers
 
 
-def find_nearest_outfits(compositor: Compositor, sprites: Sprites) -> NearestOutfits:
+def find_nearest_outfits(
+    compositor: Compositor, sprites: Sprites, max_distance_px: int = NUM_PIXELS
+) -> NearestOutfits:
     """Find legal outfits that draw sprites, uint8 (N, 576), with the fewest wrong pixels.
 
-    A pixel that the layers do not determine is wrong in any color. Accessories without a visible
-    pixel are left out. Equal sprites are searched for once; 10,000 different ones take 10 to 20
-    seconds.
+    A pixel that the layers do not determine is wrong in any color. An accessory is added only where
+    it reduces the number of wrong pixels. Equal sprites are searched for once; 10,000 different
+    ones take 10 to 20 seconds. Sprites that are farther from all legal ones than `max_distance_px`
+    take less time.
     """
     distinct, row_of = np.unique(sprites, axis=0, return_inverse=True)
     rows, num_bases = np.arange(len(distinct)), len(compositor.types)
@@ -56,7 +60,7 @@ def find_nearest_outfits(compositor: Compositor, sprites: Sprites) -> NearestOut
         is_possible = compositor.possible_colors(base)[np.arange(NUM_PIXELS), distinct]
         bounds[:, base] = NUM_PIXELS - np.count_nonzero(is_possible, axis=1)
     order = bounds.argsort(axis=1, kind="stable")
-    found = _Outfits(len(distinct))
+    found = _Outfits(len(distinct), max_distance_px)
     # Try the most promising base of each sprite first. In most cases, it rules out all others.
     for tried in order.T:
         is_open = bounds[rows, tried] < found.distance
@@ -66,14 +70,15 @@ def find_nearest_outfits(compositor: Compositor, sprites: Sprites) -> NearestOut
                 batch = todo[start : start + BATCH_SIZE]
                 distance, slots = _climb(compositor, base, distinct[batch])
                 found.improve(batch, distance, base, slots)
+    found.distance[found.distance > max_distance_px] = IMPOSSIBLE
     return NearestOutfits(found.distance[row_of], found.base[row_of], found.slots[row_of])
 
 
 class _Outfits:
-    """The best outfits so far."""
+    """The best outfits so far; where there is none, `distance` is the first one that is too far."""
 
-    def __init__(self, count: int) -> None:
-        self.distance: Integers = np.full(count, IMPOSSIBLE, np.intp)
+    def __init__(self, count: int, max_distance_px: int) -> None:
+        self.distance: Integers = np.full(count, max_distance_px + 1, np.intp)
         self.base: Integers = np.zeros(count, np.intp)
         self.slots: Integers = np.full((count, NUM_SLOTS), NO_ACCESSORY, np.intp)
 

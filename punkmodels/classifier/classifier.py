@@ -1,8 +1,7 @@
-"""The classifier that users call with images, and its predictions."""
+"""The classifier that users call with images."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -14,79 +13,14 @@ from torch import nn
 
 from punkdata.errors import ImageError, UsageError
 from punkdata.images.palette import palette_indices
-from punkdata.traits import LABELS, TYPES, decode_labels
+from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.images import ImageLike, Sprite, images_to_indices, read_sprites
-from punkmodels.classifier.networks import (
-    LinearPixels,
-    build_network,
-    logits_to_labels,
-    logits_to_probabilities,
-)
+from punkmodels.classifier.networks import LinearPixels, build_network
+from punkmodels.classifier.prediction import Prediction, make_predictions
 from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.renderer.comparison import count_different_pixels
 
 _Image = TypeVar("_Image", bound=ImageLike)
-MAX_UNKNOWN_PIXELS = 8
-"""Number above which an image is no punk; benchmarks/classifier.py measures what this refuses."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The labels that a classifier predicts for one image.
-
-    Attributes:
-        path: Path of the image file; None for images from memory.
-        type: The most likely type, one of `punkdata.TYPES`.
-        accessories: Accessories with a probability above 0.5, in the order of
-            `punkdata.ACCESSORIES`. The bundled classifier predicts those that at least one pixel
-            shows.
-        image_confidence: Probability that the sprite was decoded correctly, 0 to 1; 1 for lossless
-            images.
-        unknown_pixels: Number of pixels whose color no punk in the training data has at that
-            position.
-        different_pixels: Number of pixels in which the sprite differs from the punk with these
-            labels, as the bundled renderer draws it in the best skin tone, 0 to 576. None if the
-            classifier predicts only types, which do not determine a picture.
-        scores: Probability of each label by name, the highest first.
-    """
-
-    path: str | None
-    type: str
-    accessories: tuple[str, ...]
-    image_confidence: float
-    unknown_pixels: int
-    different_pixels: int | None
-    scores: dict[str, float]
-
-    def __repr__(self) -> str:
-        """Return the predicted labels with their scores, and what else is worth to know."""
-        labels = ", ".join(f"{name} {self.scores[name]:.2f}" for name in self.labels)
-        facts = [labels]
-        if self.image_confidence < 1:
-            facts.append(f"image confidence {self.image_confidence:.2f}")
-        if self.unknown_pixels:
-            facts.append(f"unknown pixels: {self.unknown_pixels}")
-        if self.different_pixels:
-            facts.append(f"different pixels: {self.different_pixels}")
-        name = f"{self.path!r}: " if self.path else ""
-        return f"Prediction({name}{'; '.join(facts)})"
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The type, followed by the accessories."""
-        return (self.type, *self.accessories)
-
-    @property
-    def verified(self) -> bool:
-        """Whether the sprite is, in every pixel, the punk with these labels.
-
-        Labels and skin tone determine every pixel of a punk, so the bundled renderer can draw the
-        prediction again. The scores do not tell whether a sprite is a punk: those of an edited punk
-        are often 1.00. False for a classifier of types, and for the few real punks whose labels are
-        predicted or drawn wrongly (benchmarks/classifier.py counts them).
-        """
-        return self.different_pixels == 0
 
 
 class Classifier(nn.Module):
@@ -224,54 +158,25 @@ class Classifier(nn.Module):
                 a file that does not exist is also a FileNotFoundError.
         """
         sprites, is_single = read_sprites(images)
-        predictions = self._predict(sprites) if sprites else []
+        predictions = []
+        for result in self.predict_sprites(sprites):
+            if isinstance(result, ImageError):
+                raise result
+            predictions.append(result)
         return predictions[0] if is_single else predictions
 
-    def _predict(self, sprites: list[Sprite]) -> list[Prediction]:
-        pixels = np.stack([sprite.pixels for sprite in sprites])
-        indices = torch.from_numpy(palette_indices(pixels))
+    def predict_sprites(self, sprites: list[Sprite]) -> list[Prediction | ImageError]:
+        """Return a prediction for each sprite, or an error for a sprite that is not a punk."""
+        if not sprites:
+            return []
+        indices = torch.from_numpy(palette_indices(np.stack([s.pixels for s in sprites])))
         unknown = self.unknown_pixels(indices.to(self.pairs.device)).tolist()
-        logits = predict_logits(self, indices)
-        labels = np.zeros((len(sprites), len(LABELS)), np.uint8)
-        labels[:, : logits.shape[1]] = logits_to_labels(logits).numpy()
-        different: list[int | None] = [None] * len(sprites)
-        if self.classes == LABELS:
-            different = count_different_pixels(pixels, torch.from_numpy(labels)).tolist()
-        for sprite, num_unknown, num_different in zip(sprites, unknown, different, strict=True):
-            # A verified image is a punk, for example an Alien with a bare head.
-            if num_unknown > MAX_UNKNOWN_PIXELS and num_different != 0:
-                raise ImageError(
-                    f"{sprite.name} is not a punk: {num_unknown} of its {NUM_PIXELS} pixels have a "
-                    "color that no punk in the training data has at that position"
-                )
-        probabilities = logits_to_probabilities(logits).tolist()
-        rows = zip(sprites, unknown, different, labels, probabilities, strict=True)
-        return [_make_prediction(*row) for row in rows]
+        return make_predictions(sprites, predict_logits(self, indices), unknown)
 
     def __repr__(self) -> str:
         """Return a line about the classifier, followed by its network."""
         device = self.pairs.device
         return f"Classifier of {self._num_outputs} labels on {device}\n{self.network!r}"
-
-
-def _make_prediction(
-    sprite: Sprite,
-    unknown_pixels: int,
-    different_pixels: int | None,
-    labels: NDArray[np.uint8],
-    probabilities: list[float],
-) -> Prediction:
-    punk_type, accessories = decode_labels(labels)
-    scores = sorted(zip(LABELS, probabilities, strict=False), key=lambda item: -item[1])
-    return Prediction(
-        sprite.path,
-        punk_type,
-        accessories,
-        sprite.confidence,
-        unknown_pixels,
-        different_pixels,
-        dict(scores),
-    )
 
 
 def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:

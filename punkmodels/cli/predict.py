@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +18,11 @@ from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from punkmodels.classifier.classifier import Prediction
+    from punkmodels.classifier.classifier import Classifier
+    from punkmodels.classifier.prediction import Prediction
 
 EXAMPLES = "Example: punkmodels predict punk.png --json"
+BATCH_SIZE = 100  # files that are read before their predictions are printed
 
 
 def predict(
@@ -45,8 +49,8 @@ def predict(
 ) -> None:
     """Predict the type and accessories of punks in image files.
 
-    Each image is compared with a drawing of the punk with the predicted labels. If they differ, the
-    number of different pixels is printed after the labels.
+    Each image is compared with a drawing of the punk with the predicted labels. It is "verified" if
+    all pixels are equal; otherwise, the number of different pixels is printed, and where they are.
     """
     from punkmodels.data.find_images import find_images
     from punkmodels.models import find_model, load_classifier
@@ -61,11 +65,9 @@ def predict(
     load_torch()
     classifier = load_classifier(folder, device=device)
     predictions, errors = [], []
-    for file in files:
-        try:
-            (result,) = classifier.predict([file])
-        except ImageError as error:
-            errors.append(error)
+    for result in _predict(classifier, files):
+        if isinstance(result, ImageError):
+            errors.append(result)
             continue
         predictions.append(result)
         if not as_json:
@@ -84,16 +86,43 @@ def predict(
         raise DataError(f"{len(errors)} of {len(files)} images could not be classified")
 
 
-def _describe(prediction: Prediction) -> str:
-    """Return the labels with their scores, and whether the image is another one than they draw."""
-    from punkdata.images.sprite import SIDE_PX  # It loads numpy, which --help need not.
+def _predict(classifier: Classifier, files: list[Path]) -> Iterator[Prediction | ImageError]:
+    """Yield a prediction for each file, or the error of one that cannot be classified."""
+    from punkmodels.classifier.images import Sprite, read_sprites
 
+    remaining = iter(files)
+    while batch := list(islice(remaining, BATCH_SIZE)):
+        images: list[Sprite | ImageError] = []
+        for file in batch:
+            try:
+                images += read_sprites(file)[0]
+            except ImageError as error:
+                images.append(error)
+        sprites = [image for image in images if isinstance(image, Sprite)]
+        predictions = iter(classifier.predict_sprites(sprites))
+        for image in images:
+            yield image if isinstance(image, ImageError) else next(predictions)
+
+
+def _describe(prediction: Prediction) -> str:
+    """Return the labels with their scores, and whether the image is what they draw."""
     labels = ", ".join(f"{name} {prediction.scores[name]:.2f}" for name in prediction.labels)
     line = f"{prediction.path}: {labels}"
-    if prediction.different_pixels:
-        count = f"{prediction.different_pixels} of {SIDE_PX**2} pixels"
-        line += f" (differs from the punk with these labels in {count})"
-    return line
+    if prediction.verified:
+        return f"{line} (verified)"
+    if not prediction.different_positions:
+        return line
+    from punkdata.images.sprite import SIDE_PX  # It loads numpy, which --help need not.
+
+    count = f"{prediction.different_pixels} of {SIDE_PX**2} pixels"
+    rows, columns = zip(*prediction.different_positions, strict=True)
+    where = f"{_describe_range('row', rows)}, {_describe_range('column', columns)}"
+    return f"{line} (differs from the punk with these labels in {count}: {where})"
+
+
+def _describe_range(noun: str, numbers: tuple[int, ...]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{noun} {low}" if low == high else f"{noun}s {low} to {high}"
 
 
 def _to_json(prediction: Prediction) -> dict[str, Any]:

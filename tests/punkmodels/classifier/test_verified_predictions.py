@@ -12,7 +12,8 @@ from support.sprites import png_bytes
 import punkmodels
 from punkdata.images.palette import PALETTE
 from punkdata.traits import TYPES
-from punkmodels.classifier.classifier import MAX_UNKNOWN_PIXELS, Classifier, build_model
+from punkmodels.classifier.classifier import Classifier, build_model
+from punkmodels.classifier.prediction import MAX_UNKNOWN_PIXELS
 
 
 @pytest.fixture(scope="module")
