@@ -11,7 +11,7 @@ from support.sprites import png_bytes
 
 import punkmodels
 from punkdata.images.palette import PALETTE
-from punkdata.traits import TYPES
+from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.classifier import Classifier, build_model
 from punkmodels.classifier.prediction import MAX_UNKNOWN_PIXELS
 
@@ -54,9 +54,11 @@ def test_a_changed_pixel_is_reported(bundled: Classifier, as_tensor: bool) -> No
     batch: Any = np.stack([changed, almost])
     if as_tensor:
         batch = torch.from_numpy(batch).movedim(-1, 1) / 255
-    for found in bundled.predict(batch):
+    predictions = bundled.predict(batch)
+    for found in predictions:
         assert found.labels == ("Male", "Mohawk")
         assert (found.different_pixels, found.verified) == (1, False)
+    assert [p.different_positions for p in predictions] == [((2, 2),), ((12, 12),)]
 
 
 @pytest.mark.parametrize(
@@ -106,15 +108,47 @@ def test_a_classifier_of_types_compares_nothing(bundled: Classifier) -> None:
     model = build_model(tiny_config(task="type"), bundled.pairs).eval()
     found = model.predict(drawn_punk("Alien", "Cap"))
     assert found.type in TYPES
-    assert (found.different_pixels, found.verified) == (None, False)
+    assert (found.different_pixels, found.different_positions) == (None, None)
+    assert not found.verified
     assert "different" not in repr(found)
 
 
-def test_impossible_labels_are_reported(bundled: Classifier) -> None:
+def biased(bundled: Classifier, label: str | None, bias: float) -> Classifier:
+    """Return an untrained classifier that predicts a label, or all of them, in any case."""
     model = build_model(tiny_config(), bundled.pairs).eval()
+    columns = slice(None) if label is None else LABELS.index(label)
     with torch.no_grad():
-        model.network.head.bias += 100
-    sprites = np.stack([drawn_punk("Alien", "Cap"), drawn_punk("Male", "Mohawk")])
-    for found in model.predict(sprites):
-        assert len(found.accessories) == 87
-        assert not found.verified
+        model.network.head.bias[columns] += bias
+    return model
+
+
+def test_a_wrong_prediction_is_replaced_by_the_punk_that_the_sprite_shows(
+    bundled: Classifier,
+) -> None:
+    sprites = np.stack([drawn_punk(*traits, skin_tone=tone) for traits, tone in DRAWN])
+    for label, bias in ((None, 100.0), ("Mohawk", 100.0), ("Smile", -100.0), ("Ape", 100.0)):
+        found = biased(bundled, label, bias).predict(sprites)
+        assert all(p.verified for p in found)
+        assert [set(p.labels) for p in found] == [set(traits) for traits, _ in DRAWN]
+
+
+def test_a_replaced_prediction_keeps_the_scores_of_the_network(bundled: Classifier) -> None:
+    found = biased(bundled, "Mohawk", 100.0).predict(drawn_punk("Male", "Smile"))
+    assert found.labels == ("Male", "Smile")
+    assert found.scores["Mohawk"] > 0.99
+
+
+def test_a_replaced_prediction_can_have_different_pixels(bundled: Classifier) -> None:
+    sprite = drawn_punk("Female", "Tiara", "Pipe", skin_tone=3)
+    sprite[0, 0] = sprite[1, 5] = PALETTE[7]
+    found = biased(bundled, None, 100.0).predict(sprite)
+    assert found.labels == ("Female", "Pipe", "Tiara")
+    assert found.different_positions == ((0, 0), (1, 5))
+
+
+def test_a_replaced_prediction_has_no_hidden_accessory(bundled: Classifier) -> None:
+    """Wild Hair covers earrings."""
+    sprite = drawn_punk("Female", "Earring", "Wild Hair", skin_tone=1)
+    found = biased(bundled, "Mohawk", 100.0).predict(sprite)
+    assert found.labels == ("Female", "Wild Hair")
+    assert found.verified

@@ -11,6 +11,7 @@ from support.sprites import FakePunk, png_bytes
 
 import punkmodels
 from punkdata.images.palette import PALETTE
+from punkmodels.cli.predict import BATCH_SIZE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,6 +47,7 @@ def test_predict_prints_json(
         "image_confidence",
         "unknown_pixels",
         "different_pixels",
+        "different_positions",
         "verified",
         "scores",
     }
@@ -116,18 +118,40 @@ def test_predict_says_which_images_differ_from_what_their_labels_draw(
     assert run("predict", drawn_and_edited) == 0
     out, err = capsys.readouterr()
     first, second = out.splitlines()
-    assert first == f"{drawn_and_edited / 'a.png'}: Zombie 1.00, 3D Glasses 1.00"
+    assert first == f"{drawn_and_edited / 'a.png'}: Zombie 1.00, 3D Glasses 1.00 (verified)"
     assert second.endswith(
-        "3D Glasses 1.00 (differs from the punk with these labels in 1 of 576 pixels)"
+        "(differs from the punk with these labels in 1 of 576 pixels: row 2, column 2)"
     )
     assert "1 of 2 images differ from the punks with the predicted labels\n" in err
     assert run("predict", drawn_and_edited / "a.png", drawn_and_edited / "a.png") == 0
     assert "differ" not in capsys.readouterr().err
 
 
+def test_predict_prints_the_range_of_different_pixels(tmp_path: Path, capsys: Capture) -> None:
+    sprite = np.array(punkmodels.draw("Zombie", "3D Glasses", scale=1))
+    sprite[1, 3:5] = sprite[2, 20] = PALETTE[7]
+    (tmp_path / "a.png").write_bytes(png_bytes(sprite))
+    assert run("predict", tmp_path / "a.png") == 0
+    out = capsys.readouterr().out
+    assert out.endswith(" in 3 of 576 pixels: rows 1 to 2, columns 3 to 20)\n")
+
+
+def test_predict_keeps_the_order_of_files_and_errors(
+    drawn_and_edited: Path, capsys: Capture
+) -> None:
+    a, b, bad = (drawn_and_edited / name for name in ("a.png", "b.png", "bad.png"))
+    bad.write_bytes(b"GIF89a")
+    assert run("predict", b, bad, *[a] * BATCH_SIZE, b) == 6
+    out, err = capsys.readouterr()
+    files = [line.split(": ")[0] for line in out.splitlines()]
+    assert files == [str(b), *[str(a)] * BATCH_SIZE, str(b)]
+    assert f"'{bad}'" in err
+
+
 def test_predict_reports_verified_images_as_json(drawn_and_edited: Path, capsys: Capture) -> None:
     assert run("predict", drawn_and_edited, "--json") == 0
     out, err = capsys.readouterr()
-    found = [(row["different_pixels"], row["verified"]) for row in json.loads(out)]
-    assert found == [(0, True), (1, False)]
+    keys = ("different_pixels", "different_positions", "verified")
+    found = [[row[key] for key in keys] for row in json.loads(out)]
+    assert found == [[0, [], True], [1, [[2, 2]], False]]
     assert "differ" not in err
