@@ -25,8 +25,8 @@ from punkmodels.renderer.network import Renderer, conditions_from_labels
 from punkmodels.renderer.suites import SUITE_SEEDS, load_suites, score_suites
 from punkmodels.renderer.train import (
     BatchSampler,
-    TrainState,
     count_wrong_pixels,
+    create_state,
     find_seen,
     training_step,
 )
@@ -68,7 +68,7 @@ def train(variant: type[Renderer], config: RendererConfig, split: SplitTensors) 
     """Return the averaged renderer after training."""
     composed = compose_punks(split, config.seed) if config.composed_share else None
     images = torch.cat([split.images, composed.images]) if composed else split.images
-    state = TrainState.create(config, variant(color_counts(images)))
+    state = create_state(config, variant(color_counts(images)))
     sampler = BatchSampler(split, config, composed)
     while state.step < config.num_steps:
         training_step(state, *sampler.sample(state.random), config)

@@ -43,7 +43,7 @@ from punkmodels.gan.networks import build_mlp
 from punkmodels.label_sets.config import LabelSetsConfig, make_config
 from punkmodels.label_sets.encoding import NUM_VARIABLES, VALUE_DIM, VALUE_SLICES, encode_one_hot
 from punkmodels.label_sets.network import LabelSetModel
-from punkmodels.label_sets.train import TrainState, mean_nll, sample_batch, training_step
+from punkmodels.label_sets.train import create_state, mean_nll, sample_batch, training_step
 
 GAN, AUTOREGRESSIVE = "labels from a GAN, exact drawing", "autoregressive labels, exact drawing"
 NOISE_DIM, WIDTH, BATCH_SIZE = 64, 128, 128
@@ -129,7 +129,7 @@ def train_autoregressive(
     values: torch.Tensor, config: LabelSetsConfig
 ) -> tuple[LabelSetModel, float]:
     """Return the averaged model, trained as by `punkmodels train label-sets`, and the seconds."""
-    state, start = TrainState.create(config), time.process_time()
+    state, start = create_state(config), time.process_time()
     while state.step < config.num_steps:
         training_step(state, *sample_batch(values, config, state.random), config)
     return state.ema, time.process_time() - start

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from punkmodels.models import load_classifier
     from punkmodels.options import list_options
     from punkmodels.runs import Run, open_run
-    from punkmodels.train_label_models import train_label_sets
-    from punkmodels.train_models import train_classifier, train_dcgan, train_renderer
+    from punkmodels.train_cpu_models import train_label_sets, train_renderer
+    from punkmodels.train_models import train_classifier, train_dcgan
     from punkmodels.training.run_dir import Evaluation
     from punkmodels.tune_models import tune_classifier
 
@@ -68,7 +68,8 @@ _MODULES = {
     "load_generator": "generator",
     "Run": "runs",
     "open_run": "runs",
-    "train_label_sets": "train_label_models",
+    "train_label_sets": "train_cpu_models",
+    "train_renderer": "train_cpu_models",
     "tune_classifier": "tune_models",
 }
 

@@ -41,13 +41,15 @@ def find_resumed_run(
     runs: str | Path,
     version: str,
     device: str | torch.device,
-    threads: int | None,
     given: dict[str, Any],
 ) -> Path | None:
-    """Return the run to resume, if any; raises UsageError for options that a run keeps."""
+    """Return the run to resume, if any; raises UsageError for options that a run keeps.
+
+    Those are the version, the device, and the values of `given` that are not false.
+    """
     if resume is None:
         return None
-    if version != "latest" or device != "auto" or threads is not None or any(given.values()):
+    if version != "latest" or device != "auto" or any(given.values()):
         raise UsageError(
             "a resumed run keeps its own options",
             hint="leave out all arguments except resume=, root=, runs=, logger= and progress=",

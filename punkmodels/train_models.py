@@ -1,9 +1,8 @@
-"""Training of the models from Python; the commands `punkmodels train` call these functions."""
+"""Training of classifiers and GANs from Python; `punkmodels train` calls these functions."""
 
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,8 +67,8 @@ def train_classifier(
         >>> run = punkmodels.train_classifier("data", epochs=2)
         >>> run.load().predict("punk.png")
     """
-    given = {"preset": preset != "quick", "model": model != "cnn", **options}
-    resumed = find_resumed_run(resume, "classifier", runs, version, device, threads, given)
+    given = {"preset": preset != "quick", "model": model != "cnn", "threads": threads, **options}
+    resumed = find_resumed_run(resume, "classifier", runs, version, device, given)
     from punkmodels.classifier.config import make_config
 
     if preset == "best" and model != "cnn":
@@ -152,9 +151,9 @@ def train_dcgan(
     place = options.get("image_dir")
     image_dir = None if place is None else expand_user(place).resolve()
     options["image_dir"] = image_dir and str(image_dir)
-    given = {"preset": preset != "quick", "recipe": recipe is not None, **options}
+    given = {"preset": preset != "quick", "recipe": recipe, "threads": threads, **options}
     moved = {"image_dir": None} if resume is not None else {}
-    resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given | moved)
+    resumed = find_resumed_run(resume, "dcgan", runs, version, device, given | moved)
     from punkmodels.gan.config import make_config
 
     config = make_config(preset, recipe, **nest_options(options))
@@ -174,64 +173,3 @@ def train_dcgan(
         logger=logger,
     )
     return run_training("dcgan", start, root, runs, resumed, progress)
-
-
-def train_renderer(
-    root: str | Path | None = None,
-    *,
-    preset: Literal["quick", "best"] = "quick",
-    runs: str | Path = DEFAULT_RUNS,
-    version: str = "latest",
-    device: Literal["auto", "cpu"] = "auto",
-    threads: int = 1,
-    resume: str | int | Path | None = None,
-    logger: Literal["tensorboard", "wandb"] | None = None,
-    progress: bool | Progress = True,
-    **options: Any,
-) -> Run:
-    """Train a renderer, which draws a punk from its type, accessories and skin tone, on the CPU.
-
-    Args:
-        root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
-        preset: "quick" takes a minute on one core, "best" two.
-        runs: Folder in which the folder of the run is created.
-        version: Version of the snapshot, or "latest".
-        device: "auto" or "cpu"; both are the CPU.
-        threads: Number of CPU threads.
-        resume: A stopped run to resume: its path, its number, or "latest". It keeps its own
-            options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
-        logger: Also log to "tensorboard" or "wandb".
-        progress: Whether to show a progress bar and messages; or a function that is called as
-            `progress(images_seen, total_images, note)`, with total_images=None before the first
-            step.
-        options: Other training options, for example `total_images=50_000`;
-            `list_options("renderer")` lists them.
-
-    Returns:
-        The run, with its metrics and its model.
-
-    Raises:
-        UsageError: An option does not exist, or a value is not allowed; or several processes were
-            started.
-        DataError: The snapshot is damaged, or differs from that of the run to resume.
-        KeyboardInterrupt: The training was interrupted. Its message says how to resume the run.
-
-    Example:
-        >>> run = punkmodels.train_renderer("data", total_images=20_000)
-        >>> run.load().grid(type="Ape").show()
-    """
-    given = {"preset": preset != "quick", **options}
-    changed_threads = threads if threads != 1 else None
-    resumed = find_resumed_run(resume, "renderer", runs, version, device, changed_threads, given)
-    if str(device) not in ("auto", "cpu"):
-        raise UsageError(f"a renderer is trained on the CPU, not on {device}")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
-        raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
-    from punkmodels.renderer.config import make_config
-
-    config = make_config(preset, **nest_options(options))
-    prepare(root, version, threads, progress, needs_snapshot=resumed is None)
-    from punkmodels.renderer.train import train_renderer as train
-
-    start = functools.partial(train, config=config, version=version, threads=threads, logger=logger)
-    return run_training("renderer", start, root, runs, resumed, progress)

@@ -110,10 +110,10 @@ def train_model(
     With `resumed`, only options that a run does not keep are allowed. Ctrl-C, which becomes a
     StoppedError, a full disk and a lost process show the command to resume the run.
     """
-    from punkmodels import train_label_models, train_models
+    from punkmodels import train_cpu_models, train_models
     from punkmodels.start_training import resume_hint
 
-    api = train_label_models if task == "label-sets" else train_models
+    api = train_models if task in ("classifier", "dcgan") else train_cpu_models
     train = getattr(api, f"train_{task.replace('-', '_')}")
     try:
         with arguments_as_options(*ARGUMENTS):

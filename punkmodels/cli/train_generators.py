@@ -40,6 +40,9 @@ TotalImages = Annotated[
         help="Total number of images to train on, with repetitions. (default: depends on --preset)",
     ),
 ]
+CpuThreads = Annotated[
+    int, typer.Option(min=THREADS.low, max=THREADS.high, help="Number of CPU threads.")
+]
 DCGAN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick --set model.width=48\n\n"
     "Resume a stopped run: punkmodels train dcgan --resume latest\n\n"
@@ -146,9 +149,7 @@ def train_renderer(
     total_images: TotalImages = None,
     seed: Seed = None,
     assignments: Set = None,
-    threads: Annotated[
-        int, typer.Option(min=THREADS.low, max=THREADS.high, help="Number of CPU threads.")
-    ] = 1,
+    threads: CpuThreads = 1,
     resume: Resume = None,
     logger: LoggerOption = None,
     as_json: Json = False,
@@ -183,9 +184,7 @@ def train_label_sets(
     total_images: TotalImages = None,
     seed: Seed = None,
     assignments: Set = None,
-    threads: Annotated[
-        int, typer.Option(min=THREADS.low, max=THREADS.high, help="Number of CPU threads.")
-    ] = 1,
+    threads: CpuThreads = 1,
     resume: Resume = None,
     logger: LoggerOption = None,
     as_json: Json = False,

@@ -43,10 +43,12 @@ class SavedDevice(BaseModel):
 
 
 class SavedRun(BaseModel):
-    """The parts of config.json that all models share; models add `task` and `options`."""
+    """The parts of config.json that all models share; each narrows `task` and `options`."""
 
     data: SavedData
     device: SavedDevice
+    task: str
+    options: Any
 
 
 Saved = TypeVar("Saved", bound=SavedRun)

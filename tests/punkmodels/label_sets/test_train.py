@@ -1,24 +1,20 @@
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from punkdata.errors import DataError
 from punkmodels.data.splits import load_split
 from punkmodels.label_sets.config import make_config
 from punkmodels.label_sets.network import load_label_sets
 from punkmodels.label_sets.train import (
-    TrainState,
+    create_state,
     encode_split,
     mean_nll,
     sample_batch,
     train_label_sets,
 )
-from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import read_config, read_metrics
 
@@ -67,36 +63,7 @@ def test_impossible_label_sets_are_left_out(built_root: Path, rendered_root: Pat
 
 
 def test_biases_have_no_weight_decay() -> None:
-    state = TrainState.create(CONFIG)
+    state = create_state(CONFIG)
     weights, biases = state.optimizer.param_groups
     assert (weights["weight_decay"], biases["weight_decay"]) == (CONFIG.weight_decay, 0)
     assert len(weights["params"]) == len(biases["params"]) == 3
-
-
-def test_killed_run_resumes_as_an_uninterrupted_one(rendered_root: Path, tmp_path: Path) -> None:
-    def stop(done: int, total: int | None, note: str = "") -> None:
-        if total and done > 0.6 * total:
-            raise KeyboardInterrupt
-
-    whole = train_label_sets(rendered_root, tmp_path / "whole", CONFIG)
-    with pytest.raises(KeyboardInterrupt):
-        train_label_sets(rendered_root, tmp_path / "stopped", CONFIG, progress=stop)
-    (run,) = (tmp_path / "stopped").iterdir()
-    assert load_checkpoint(run)["step"] == 24
-    with (run / "metrics.jsonl").open("a") as file:  # a line without a checkpoint
-        file.write(json.dumps({"step": 99}) + "\n")
-    train_label_sets(rendered_root, tmp_path, make_config(seed=5), resume=run)
-    assert hash_weights(load_label_sets(run, CPU)) == hash_weights(load_label_sets(whole, CPU))
-    steps = [[line["step"] for line in read_metrics(each)] for each in (whole, run)]
-    assert steps[0] == steps[1] == list(range(2, 41, 2))
-
-
-def test_resuming_on_other_labels_is_refused(
-    trained: Path, rendered_root: Path, tmp_path: Path
-) -> None:
-    run = shutil.copytree(trained, tmp_path / trained.name)
-    config = read_config(run)
-    config["data"]["labels_hash"] = "0" * 64
-    (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="differ from those that"):
-        train_label_sets(rendered_root, tmp_path, CONFIG, resume=run)

@@ -1,34 +1,25 @@
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from punkdata.errors import DataError
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.renderer.compositions import ComposedPunks
 from punkmodels.renderer.config import RendererConfig, make_config
 from punkmodels.renderer.network import CONDITION_DIM, Renderer, load_renderer
-from punkmodels.renderer.train import (
-    BatchSampler,
-    TrainState,
-    count_wrong_pixels,
-    learning_rate,
-    train_renderer,
-    training_step,
-)
+from punkmodels.renderer.train import BatchSampler, count_wrong_pixels, create_state, training_step
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
+from punkmodels.training.train_loop import TrainState
 
 CONFIG = make_config(total_images=400, batch_size=10)
 
 
-def make_state(train: SplitTensors, config: RendererConfig = CONFIG) -> TrainState:
-    return TrainState.create(config, Renderer(color_counts(train.images)))
+def make_state(train: SplitTensors, config: RendererConfig = CONFIG) -> TrainState[Renderer]:
+    return create_state(config, Renderer(color_counts(train.images)))
 
 
 def test_run_describes_options_data_and_progress(trained: Path, train: SplitTensors) -> None:
@@ -70,12 +61,6 @@ def test_training_step_updates_model_and_average(train: SplitTensors) -> None:
     assert not state.model.weight[:, 2:].any(), "only the conditions of the batch have gradients"
 
 
-def test_learning_rate_falls_along_a_cosine() -> None:
-    assert learning_rate(0, CONFIG) == CONFIG.lr
-    assert learning_rate(20, CONFIG) == pytest.approx(CONFIG.lr * (1 + 0.1) / 2)
-    assert learning_rate(40, CONFIG) == pytest.approx(CONFIG.lr * 0.1)
-
-
 def test_sampler_removes_invisible_labels_at_random(train: SplitTensors) -> None:
     config = make_config(batch_size=2000, class_balance=0.0)
     sampler = BatchSampler(train, config)
@@ -99,43 +84,3 @@ def test_batches_have_their_share_of_composed_punks(train: SplitTensors) -> None
     assert (images == 7).flatten(1).all(dim=1).tolist() == 6 * [False] + 2 * [True]
     assert condition.shape == (8, CONDITION_DIM)
     assert torch.equal(condition[6:, :92], labels[:2])
-
-
-def test_killed_run_resumes_as_an_uninterrupted_one(built_root: Path, tmp_path: Path) -> None:
-    def stop(done: int, total: int | None, note: str = "") -> None:
-        if total and done > 0.6 * total:
-            raise KeyboardInterrupt
-
-    whole = train_renderer(built_root, tmp_path / "whole", CONFIG)
-    with pytest.raises(KeyboardInterrupt):
-        train_renderer(built_root, tmp_path / "stopped", CONFIG, progress=stop)
-    (run,) = (tmp_path / "stopped").iterdir()
-    assert load_checkpoint(run)["step"] == 24
-    with (run / "metrics.jsonl").open("a") as file:  # a line without a checkpoint
-        file.write(json.dumps({"step": 99}) + "\n")
-    train_renderer(built_root, tmp_path, make_config(seed=5), resume=run)
-    expected, actual = (load_checkpoint(each) for each in (whole, run))
-    assert torch.equal(expected["ema"]["weight"], actual["ema"]["weight"])
-    steps = [[line["step"] for line in read_metrics(each)] for each in (whole, run)]
-    assert steps[0] == steps[1] == list(range(2, 41, 2))
-
-
-def test_resuming_a_finished_run_changes_nothing(
-    trained: Path, built_root: Path, tmp_path: Path
-) -> None:
-    lines: list[str] = []
-    before = load_checkpoint(trained)["ema"]["weight"]
-    assert train_renderer(built_root, tmp_path, CONFIG, resume=trained, log=lines.append) == trained
-    assert "already finished" in lines[-1]
-    assert torch.equal(load_checkpoint(trained)["ema"]["weight"], before)
-
-
-def test_resuming_on_other_labels_is_refused(
-    trained: Path, built_root: Path, tmp_path: Path
-) -> None:
-    run = shutil.copytree(trained, tmp_path / trained.name)
-    config = read_config(run)
-    config["data"]["labels_hash"] = "0" * 64
-    (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="differ from those that"):
-        train_renderer(built_root, tmp_path, CONFIG, resume=run)

@@ -24,6 +24,7 @@ from punkmodels.training.run_dir import read_config
 
 CONFIG = {
     "task": "toy",
+    "options": {},
     "data": {"version": "s3-0", "labels_hash": "0"},
     "device": {"name": "cpu", "threads": 2},
 }
