@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -169,18 +170,24 @@ def discriminator_of(name: str, args: argparse.Namespace) -> Any:
     return functools.partial(add_frozen_features, classifier=runs[0])
 
 
-def train_variant(
+def score_variant(
     name: str, config: DcganConfig, real: RealPunks, args: argparse.Namespace
 ) -> dict[str, float]:
-    """Return the scores of a variant; train it if necessary."""
+    """Return the scores of a variant, which are stored beside its run; train it if necessary."""
     folder = args.out / config.recipe / name.replace(" ", "-") / f"seed-{config.seed}"
+    stored = folder / f"{config.total_images}-images-{args.split}.json"
+    if stored.exists():
+        scores: dict[str, float] = json.loads(stored.read_text())
+        return scores
     with mock.patch.object(state, "Discriminator", discriminator_of(name, args)):
         run = train_or_find(
             args.root, folder, config, threads=None, num_evaluations=1, num_samples=500
         )
     sprites = torch.cat(list(sample_batches(load_generator(run, CPU), NUM_SAMPLES, 0)))
-    scores = evaluate_sprites(name, sprites, real).scores["generated"]
-    return {key: scores[key] for key in SCORES} | {"minutes": training_seconds(run) / 60}
+    found = evaluate_sprites(name, sprites, real).scores["generated"]
+    scores = {key: found[key] for key in SCORES} | {"minutes": training_seconds(run) / 60}
+    stored.write_text(json.dumps(scores))
+    return scores
 
 
 def main() -> None:
@@ -206,7 +213,7 @@ def main() -> None:
     for seed, name in itertools.product(range(args.seeds), names):
         options = {"seed": seed, "total_images": args.total_images} | variants[name]
         config = make_config("quick", args.recipe, **options)
-        scores[name].append(train_variant(name, config, real, args))
+        scores[name].append(score_variant(name, config, real, args))
         print(f"# {name}, seed {seed}: {scores[name][-1]}", flush=True)
     print(f"{describe_machine()}, torch {torch.__version__}, threads and precision benchmarked")
     print(f"{args.total_images:,} images, seeds 0 to {args.seeds - 1}, split {args.split}\n")
