@@ -28,6 +28,15 @@ from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests that need a GPU on machines without one."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA GPU")
+
+
 @pytest.fixture(scope="session")
 def punks() -> list[FakePunk]:
     """Sixty synthetic punks, whose sprites all differ."""

@@ -1,3 +1,5 @@
+"""CUDA graphs; those marked `gpu` are the tests that `make gpu` runs, without other libraries."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,13 +8,18 @@ from typing import Any
 import pytest
 import torch
 
+from punkmodels.data.splits import load_split
 from punkmodels.gan.config import make_config
+from punkmodels.gan.schedule import Phase
+from punkmodels.gan.state import TrainState
+from punkmodels.gan.step import BatchSampler, training_step
 from punkmodels.gan.train import train_dcgan
+from punkmodels.gan.training_images import from_split
 from punkmodels.training.checkpoint import load_checkpoint
-from punkmodels.training.device import CapturedStep
+from punkmodels.training.device import CapturedStep, TrainEnv
 from punkmodels.training.run_dir import read_metrics
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+RECIPES = ["vae-gan", "adversarial", "dcgan", "mlp"]
 BATCH_SIZE = 16
 STEPS = 50
 
@@ -39,7 +46,7 @@ def test_a_step_on_the_cpu_is_called_every_time() -> None:
     assert len(calls) == 7
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_replays_generate_new_random_numbers() -> None:
     device = torch.device("cuda")
     generator = torch.Generator(device).manual_seed(0)
@@ -56,7 +63,7 @@ def test_replays_generate_new_random_numbers() -> None:
     assert torch.allclose(total, expected)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_a_captured_optimizer_step_equals_an_eager_one() -> None:
     device = torch.device("cuda")
     weights = []
@@ -78,14 +85,35 @@ def test_a_captured_optimizer_step_equals_an_eager_one() -> None:
     assert torch.allclose(*weights)
 
 
-@needs_gpu
-@pytest.mark.parametrize("recipe", ["vae-gan", "adversarial", "dcgan"])
+@pytest.mark.gpu
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_captured_gan_steps_equal_eager_ones(recipe: str, built_root: Path) -> None:
+    device, results = torch.device("cuda"), []
+    train = from_split(load_split(built_root, "latest", "default", "train"))
+    for warmup_steps in (1, 10):  # With 10, no step is captured.
+        state = TrainState.create(small_config(recipe=recipe), train.images, device)
+        sampler, phase = BatchSampler(train, state.config, device), Phase(True, False)
+
+        def take_step(state: Any = state, sampler: Any = sampler, phase: Any = phase) -> None:
+            training_step(state, sampler.sample(state.random), phase, TrainEnv(device))
+
+        step = CapturedStep(take_step, device, state.random, warmup_steps)
+        for state.step in range(3):
+            state.set_schedules()
+            step()
+        results.append(state.losses)
+    # Adam turns differences in rounding into small differences of the weights.
+    assert torch.allclose(*results, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_captured_training_finishes(recipe: str, built_root: Path, tmp_path: Path) -> None:
     config = small_config(recipe=recipe)
     assert_trained(train_dcgan(built_root, tmp_path, config, device_name="cuda"))
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_captured_training_resumes(built_root: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int, note: str = "") -> None:
         if total and done > 0.8 * total:
@@ -98,7 +126,7 @@ def test_captured_training_resumes(built_root: Path, tmp_path: Path) -> None:
     assert_trained(run)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_captured_training_with_torch_compile_finishes(built_root: Path, tmp_path: Path) -> None:
     config = small_config(compile=True)
     assert_trained(train_dcgan(built_root, tmp_path, config, device_name="cuda"))
