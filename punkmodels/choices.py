@@ -39,7 +39,7 @@ ClassifierPreset = Literal["quick", "best"]
 DcganRecipe = Literal["vae-gan", "adversarial", "dcgan", "mlp"]
 DEFAULT_RECIPE: DcganRecipe = "vae-gan"
 """Recipe of a GAN for punks; other images have no palette, and are trained with `adversarial`."""
-DcganPreset = Literal["quick", "best", "gpu", "gpu-long"]
+DcganPreset = Literal["quick", "best", "gpu"]
 DcganConditional = Literal["none", "type"]
 
 RendererPreset = Literal["quick", "best"]

@@ -101,7 +101,7 @@ def train_classifier(
 def train_dcgan(
     root: str | Path | None = None,
     *,
-    preset: Literal["quick", "best", "gpu", "gpu-long"] = "quick",
+    preset: Literal["quick", "best", "gpu"] = "quick",
     recipe: Literal["vae-gan", "adversarial", "dcgan", "mlp"] | None = None,
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
@@ -116,8 +116,8 @@ def train_dcgan(
 
     Args:
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
-        preset: "quick" takes a few minutes on one CPU core, and "best" about 40; "gpu" and
-            "gpu-long" are for one large GPU.
+        preset: "quick" takes a few minutes on one CPU core, and "best" about 40; "gpu" is for one
+            large GPU.
         recipe: "vae-gan", the default for punks, a GAN combined with a variational autoencoder
             (Larsen et al. 2016); "adversarial", a GAN without an encoder, the default for other
             images; "dcgan" (Radford et al. 2015); or "mlp", fully connected networks.

@@ -68,8 +68,8 @@ def train_dcgan(
     preset: Annotated[
         DcganPreset,
         typer.Option(
-            help="quick: a few minutes on one CPU core. best: about 40 minutes on one core. gpu, "
-            "gpu-long: 10 and 20 million images, for one large GPU."
+            help="quick: a few minutes on one CPU core. best: about 40 minutes on one core. gpu: "
+            "10 million images, for one large GPU."
         ),
     ] = "quick",
     conditional: Annotated[

@@ -160,7 +160,6 @@ class DcganConfig(TrainingConfig):
         return self
 
 
-GPU: dict[str, Any] = {"batch_size": 256, "model": {"width": 64, "head_channels": 32}}
 PRESETS: dict[DcganPreset, dict[str, Any]] = {
     "quick": {},
     "best": {
@@ -168,8 +167,11 @@ PRESETS: dict[DcganPreset, dict[str, Any]] = {
         "batch_size": 64,
         "model": {"width": 48, "head_channels": 24},
     },
-    "gpu": GPU | {"total_images": 10_000_000},
-    "gpu-long": GPU | {"total_images": 20_000_000},
+    "gpu": {
+        "total_images": 10_000_000,
+        "batch_size": 256,
+        "model": {"width": 64, "head_channels": 32},
+    },
 }
 ADVERSARIAL: dict[str, Any] = {
     "model": {"w_dim": 0, "width_D": 16, "dense_units_D": 256},
