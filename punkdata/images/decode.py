@@ -111,7 +111,7 @@ def decode_image(
         ImageError: The image cannot be read, or its sprite is not certain; also a ValueError.
         UsageError: `image` has another type, or is a missing file (also a FileNotFoundError).
     """
-    name, data = _read_source(image)
+    name, data = read_source(image)
     try:
         return decode_bytes(data, min_confidence)
     except ImageError as error:
@@ -121,8 +121,11 @@ def decode_image(
         raise ImageError(f"{name} {error.message}", hint=hint) from None
 
 
-def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str, bytes]:
-    """Return the name of an image in messages, and the bytes of its file."""
+def read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str, bytes]:
+    """Return the name of an image in messages, and the bytes of its file.
+
+    Raises as `decode_image` does. A PIL image is saved as a PNG.
+    """
     if isinstance(image, Image.Image):
         try:
             return "the image", _encode_png(image)

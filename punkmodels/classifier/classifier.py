@@ -109,14 +109,11 @@ class Classifier(nn.Module):
         return (self.pair_numbers(indices) == 0).sum(dim=1)
 
     @overload
-    def predict(self, images: bytes | Image.Image) -> Prediction: ...
-
-    @overload
     def predict(self, images: list[_Image] | tuple[_Image, ...]) -> list[Prediction]: ...
 
     @overload
     def predict(
-        self, images: str | Path | NDArray[np.uint8] | torch.Tensor
+        self, images: str | Path | bytes | Image.Image | NDArray[np.uint8] | torch.Tensor
     ) -> Prediction | list[Prediction]: ...
 
     def predict(
@@ -144,10 +141,13 @@ class Classifier(nn.Module):
                 - a tensor as `PunkDataset` gives it, (3 or 4, height, width) or (N, 3 or 4, height,
                   width), uint8, or floating point in [0, 1].
 
-                A punk may be enlarged and have a plain background.
+                A punk may be enlarged and have a plain background. A picture that is no such sprite
+                may show several punks, have borders, changed colors or noise: the punks in it are
+                found, row by row, if the bundled renderer draws exactly what it shows.
 
         Returns:
-            One prediction for a single image; a list for a folder, a batch or a list. The labels
+            One prediction for a single image of one punk; a list for a folder, a batch, a list, or
+            a picture of several punks. The labels
             are those of the most similar punk, also of a sprite that is none: see
             `Prediction.verified`.
 

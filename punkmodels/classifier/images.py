@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import ImageError, UsageError
-from punkdata.images.decode import decode_image
-from punkdata.images.palette import palette_indices
+from punkdata.images.decode import decode_image, read_source
+from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
+from punkmodels.classifier.pictures import Box, FoundPunk, find_punks
 from punkmodels.data.array_files import check_byte_range
 from punkmodels.data.find_images import find_images
 
@@ -37,11 +38,15 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Sprite:
-    """An RGBA sprite, uint8 (24, 24, 4), its file, and how certain its decoding is."""
+    """An RGBA sprite, uint8 (24, 24, 4), its file, and how certain its decoding is.
+
+    `box` is its place in a picture that shows more than the sprite.
+    """
 
     pixels: NDArray[np.uint8]
     path: str | None = None
     confidence: float = 1.0
+    box: Box | None = None
 
     @property
     def name(self) -> str:
@@ -145,7 +150,7 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
                 f"'{source}' contains no images",
                 hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
             )
-        return [_decode(file) for file in files], False
+        return [sprite for file in files for sprite in _decode(file)], False
     if isinstance(source, torch.Tensor):
         _check_layout(source)
         if _needs_decoding(source):
@@ -154,7 +159,8 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
     if isinstance(source, np.ndarray) and source.ndim == 4:
         return _read_array(source), False
     if isinstance(source, str | Path | bytes | Image.Image | np.ndarray):
-        return [_read_image(source)], True
+        sprites = _read_image(source)
+        return sprites, len(sprites) == 1
     if not isinstance(source, list | tuple):
         raise UsageError(
             f"predict does not accept {type(source).__name__}",
@@ -169,19 +175,19 @@ def _needs_decoding(images: torch.Tensor) -> bool:
     return images.ndim in (3, 4) and shape[0] in (3, 4) and shape != (4, SIDE_PX, SIDE_PX)
 
 
-def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Sprite:
+def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> list[Sprite]:
     if isinstance(source, str | Path):
         return _decode(Path(source))
     if isinstance(source, bytes):
         return _decode(source)
     if isinstance(source, np.ndarray):
-        return _read_array(source[None])[0]
+        return _read_array(source[None])
     try:
         source.load()
     except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
         raise ImageError(f"the image cannot be read ({error})") from None
     if source.size == (SIDE_PX, SIDE_PX) and source.mode == "RGBA":
-        return _read_array(np.asarray(source)[None])[0]
+        return _read_array(np.asarray(source)[None])
     return _decode(source)
 
 
@@ -202,14 +208,35 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
         raise UsageError(f"images have no pixels: their shape is {images.shape}")
     check_byte_range(images, "the images")
     is_sprite = images.shape[1:] == (SIDE_PX, SIDE_PX, 4)
-    return [
+    sprites = []
+    for image in images:
         # A sprite with transparent pixels needs no decoding, which takes much longer.
-        Sprite(image) if is_sprite and not image[..., 3].all() else _decode(Image.fromarray(image))
-        for image in images
-    ]
+        is_decoded = is_sprite and not image[..., 3].all()
+        sprites += [Sprite(image)] if is_decoded else _decode(Image.fromarray(image))
+    return sprites
 
 
-def _decode(image: bytes | Path | Image.Image) -> Sprite:
-    decoded = decode_image(image)
+def _decode(image: bytes | Path | Image.Image) -> list[Sprite]:
+    """Return the sprite in an image, or the punks in a picture that shows more than a sprite."""
     path = str(image) if isinstance(image, Path) else None
-    return Sprite(decoded.sprite, path, decoded.confidence)
+    try:
+        decoded = decode_image(image)
+    except ImageError as error:
+        found = _find_punks(image)
+        if not found:
+            raise error from None
+        return [Sprite(punk.pixels, path, box=punk.box) for punk in found]
+    sprite = decoded.sprite
+    if (PALETTE[palette_indices(sprite)] != sprite).any():
+        # A transparent image with other colors: all of them may have been changed.
+        found = _find_punks(image)
+        if len(found) == 1:
+            sprite = found[0].pixels
+    return [Sprite(sprite, path, decoded.confidence)]
+
+
+def _find_punks(image: bytes | Path | Image.Image) -> list[FoundPunk]:
+    try:
+        return find_punks(read_source(image)[1])
+    except ImageError:
+        return []

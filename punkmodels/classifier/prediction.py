@@ -12,6 +12,7 @@ from punkdata.errors import ImageError
 from punkdata.traits import LABELS, decode_labels
 from punkmodels.classifier.images import Sprite
 from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
+from punkmodels.classifier.pictures import Box
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.renderer.comparison import Mask, correct_labels
 
@@ -40,6 +41,8 @@ class Prediction:
         scores: Probability of each label by name according to the network, the highest first.
             Labels that the network predicts have a score above 0.5, or, for types, the highest one.
             Other labels may have any score: they replace a prediction that draws another sprite.
+        box: Left, top, right and bottom edges of the punk, in pixels, in a picture that shows more
+            than its sprite, for example a border or several punks; otherwise None.
     """
 
     path: str | None
@@ -50,6 +53,7 @@ class Prediction:
     different_pixels: int | None
     different_positions: tuple[tuple[int, int], ...] | None
     scores: dict[str, float]
+    box: Box | None = None
 
     def __repr__(self) -> str:
         """Return the predicted labels with their scores, and what else is worth to know."""
@@ -131,4 +135,5 @@ def _make_prediction(
         None if positions is None else len(positions),
         positions,
         dict(scores),
+        sprite.box,
     )

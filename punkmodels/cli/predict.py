@@ -31,8 +31,8 @@ def predict(
         typer.Argument(
             exists=True,
             metavar="IMAGE",
-            help="PNG, JPEG, WebP, AVIF or on-chain SVG files with one punk each, at 24x24 pixels "
-            "or enlarged, or folders of such files.",
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG files, or folders of such files. They show "
+            "a punk at 24x24 pixels or enlarged, or several punks.",
         ),
     ],
     model: Annotated[
@@ -48,6 +48,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files.
+
+    The punks in a picture of several, for example a screenshot, are listed row by row, each with
+    its width, height, and distance from the left and upper edge in pixels: 144x144+37+91.
 
     Each image is compared with a drawing of the punk with the predicted labels. It is "verified" if
     all pixels are equal; otherwise, the number of different pixels is printed, and where they are.
@@ -107,7 +110,7 @@ def _predict(classifier: Classifier, files: list[Path]) -> Iterator[Prediction |
 def _describe(prediction: Prediction) -> str:
     """Return the labels with their scores, and whether the image is what they draw."""
     labels = ", ".join(f"{name} {prediction.scores[name]:.2f}" for name in prediction.labels)
-    line = f"{prediction.path}: {labels}"
+    line = f"{prediction.path}{_describe_place(prediction)}: {labels}"
     if prediction.verified:
         return f"{line} (verified)"
     if not prediction.different_positions:
@@ -123,6 +126,14 @@ def _describe(prediction: Prediction) -> str:
 def _describe_range(noun: str, numbers: tuple[int, ...]) -> str:
     low, high = min(numbers), max(numbers)
     return f"{noun} {low}" if low == high else f"{noun}s {low} to {high}"
+
+
+def _describe_place(prediction: Prediction) -> str:
+    """Return the place of a punk in its picture as ImageMagick writes it: width, height, x, y."""
+    if prediction.box is None:
+        return ""
+    left, top, right, bottom = prediction.box
+    return f" {right - left}x{bottom - top}+{left}+{top}"
 
 
 def _to_json(prediction: Prediction) -> dict[str, Any]:

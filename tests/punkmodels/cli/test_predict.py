@@ -48,6 +48,7 @@ def test_predict_prints_json(
         "unknown_pixels",
         "different_pixels",
         "different_positions",
+        "box",
         "verified",
         "scores",
     }
