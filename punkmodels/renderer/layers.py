@@ -11,6 +11,7 @@ Colors are float64 RGBA in [0, 1], premultiplied by alpha.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ TRANSPARENT = 0  # palette index
 
 Colors = NDArray[np.float64]
 Integers = NDArray[np.intp]
-BATCH_SIZE = 500  # sprites that are drawn at a time, which limits the memory
 
 
 def premultiplied_palette() -> Colors:
@@ -152,30 +152,46 @@ class SpriteLayers:
     def draw(self, labels: NDArray[np.bool_], skin_tones: Integers) -> NDArray[np.uint8]:
         """Draw punks with these labels (N, 92) and skin tones (N,), 0 to 4, each with one type.
 
-        Returns palette indices, uint8 (N, 576).
+        Where translucent sprites overlap, each layer is rounded to a color of the palette. Returns
+        palette indices, uint8 (N, 576).
         """
-        batches = range(BATCH_SIZE, len(labels), BATCH_SIZE)
-        drawn = [
-            self._draw_batch(*batch)
-            for batch in zip(np.split(labels, batches), np.split(skin_tones, batches), strict=True)
+        sprites: NDArray[np.uint8] = self._base_indices[
+            labels[:, : len(TYPES)].argmax(axis=1), skin_tones
         ]
-        return np.concatenate(drawn)
+        is_female, is_worn = labels[:, TYPE_IDS["Female"]], labels[:, len(TYPES) :]
+        for body, overlays in enumerate(self._overlays):
+            for accessory, pixels, results in overlays:
+                rows = np.flatnonzero(is_worn[:, accessory] & (is_female == bool(body)))
+                changed = rows[:, None], pixels
+                sprites[changed] = results[np.arange(len(pixels)), sprites[changed]]
+        return sprites
 
-    def _draw_batch(self, labels: NDArray[np.bool_], skin_tones: Integers) -> NDArray[np.uint8]:
-        types, is_worn = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
-        body = labels[:, TYPE_IDS["Female"]].astype(np.intp)
-        colors = self.bases[types, skin_tones]
-        # Composite the lowest accessory of all punks at the same time, then the second, and so on.
-        order = np.where(is_worn, self.z_order[body], len(ACCESSORIES) + 1).argsort(axis=1)
-        for n in range(int(is_worn.sum(axis=1).max(initial=0))):
-            rows = np.flatnonzero(is_worn.sum(axis=1) > n)
-            sprite = self.sprites[body[rows], order[rows, n]]
-            colors[rows] = sprite + (1 - sprite[..., 3:]) * colors[rows]
-        return _nearest_colors(colors)
+    @cached_property
+    def _base_indices(self) -> NDArray[np.uint8]:
+        """The bases as palette indices, uint8 (5, 5, 576)."""
+        return _nearest_colors(self.bases)
+
+    @cached_property
+    def _overlays(self) -> list[list[tuple[int, Integers, NDArray[np.uint8]]]]:
+        """The accessories of each body from the bottom to the top, as lookup tables.
+
+        Each has the pixels (n,) that it changes, and the color of each over each color of the
+        palette, uint8 (n, 222).
+        """
+        palette, bodies = premultiplied_palette(), []
+        for sprites, z_order in zip(self.sprites, self.z_order, strict=True):
+            overlays = []
+            for accessory in z_order.argsort()[np.count_nonzero(z_order == 0) :].tolist():
+                pixels = np.flatnonzero(sprites[accessory].any(axis=1))
+                colors = sprites[accessory, pixels, None]
+                results = _nearest_colors(colors + (1 - colors[..., 3:]) * palette)
+                overlays.append((accessory, pixels, results))
+            bodies.append(overlays)
+        return bodies
 
 
 def _nearest_colors(colors: Colors) -> NDArray[np.uint8]:
-    """Return the palette index nearest to each color, uint8 (N, 576)."""
+    """Return the palette index nearest to each premultiplied color (..., 4), uint8 (...)."""
     # Compare each different color with the palette once, because there are few of them.
     packed = (colors * 255).round().astype(np.uint8).view(np.uint32)[..., 0]
     distinct, entries = np.unique(packed, return_inverse=True)
