@@ -8,9 +8,11 @@ every pixel, or if one of the accessories is not visible.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +28,26 @@ from punkdata.analysis.outfits import (
     Integers,
     Sprites,
 )
-from punkdata.traits import LABELS, MAX_ACCESSORIES, TYPE_IDS
+from punkdata.traits import ACCESSORY_IDS, LABELS, MAX_ACCESSORIES, TYPE_IDS
 
 SUITE_NAMES: dict[str, str] = {
     "new_sets": "new sets",
     "unmet_pairs": "unmet pairs",
     "many_accessories": "six and more",
     "unusual_types": "unusual types",
+    "foreign_types": "foreign types",
 }
 """Names of the suites in tables."""
+USUAL_SUITES = ("new_sets", "unmet_pairs", "many_accessories", "unusual_types")
+HELD_OUT_PAIRS: tuple[tuple[str, str], ...] = tuple(
+    (first, second)
+    for first, second in json.loads(
+        resources.files("punkdata").joinpath("data/held_out_pairs.json").read_bytes()
+    )
+)
+"""Pairs of accessories that no training of a classifier may show, neither on real punks nor on
+composed ones: every second of the 106 pairs that no punk has, although a punk could have both."""
+UNUSUAL_TYPES = ("Alien", "Ape", "Zombie")
 MANY = 6  # accessories
 MAX_BATCHES = 20  # of candidates, after which a suite may have fewer outfits than requested
 SLOT_OF: Integers = np.zeros(NO_ACCESSORY, np.intp)
@@ -59,35 +72,40 @@ def sample_outfit_suites(
     is_train: NDArray[np.bool_],
     count: int = 1000,
     seed: int = 0,
+    pairs: Collection[tuple[str, str]] | None = None,
+    names: Collection[str] = USUAL_SUITES,
 ) -> dict[str, OutfitSuite]:
     """Sample outfits with label sets that no punk of the collection has.
 
     - `new_sets`: types and skin tones are as frequent as among real punks. Each slot is filled
       independently, as often as punks of the type fill it, with any accessory equally often.
-    - `unmet_pairs`: the same, with a pair of accessories that no training punk has, each equally
-      often.
+    - `unmet_pairs`: the same, with one of `pairs`, each equally often; by default those that no
+      training punk has.
     - `many_accessories`: the same, with six or seven accessories in slots chosen evenly.
     - `unusual_types`: as `new_sets`, but only zombies, apes and aliens, equally often.
+    - `foreign_types`: the same, with an accessory that no training punk of the type has.
 
     `sprites` are all punks as palette indices, uint8 (N, 576), `labels` are bool (N, 92), and
-    `is_train` bool (N,) names the punks of the training split. The result depends only on the
-    arguments. A suite has fewer than `count` outfits, or none, if too few are found, as in a
-    collection of few punks. There are no suites at all if the layers do not explain all punks.
+    `is_train` bool (N,) names the punks of the training split. `names` are the suites to sample.
+    The result depends only on the arguments. A suite has fewer than `count` outfits, or none, if
+    too few are found, as in a collection of few punks. There are no suites at all if the layers do
+    not explain all punks.
     """
     layers = recover_layers(sprites, labels)
     if not layers.is_exact.all():
         return {}
     compositor = Compositor(layers)
-    source = _OutfitSource(compositor, sprites, labels, is_train)
+    source = _OutfitSource(compositor, sprites, labels, is_train, pairs)
     samplers: dict[str, Sampler] = {
         "new_sets": source.sample_natural,
         "unmet_pairs": source.sample_unmet_pairs,
         "many_accessories": source.sample_many_accessories,
-        "unusual_types": partial(source.sample_natural, types=("Alien", "Ape", "Zombie")),
+        "unusual_types": partial(source.sample_natural, types=UNUSUAL_TYPES),
+        "foreign_types": source.sample_foreign_types,
     }
     filters = _Filter(compositor, {row.tobytes() for row in labels})
     rng = np.random.default_rng(seed)
-    suites = {name: _collect(sampler, filters, count, rng) for name, sampler in samplers.items()}
+    suites = {name: _collect(samplers[name], filters, count, rng) for name in names}
     return {name: suite for name, suite in suites.items() if len(suite.labels)}
 
 
@@ -100,6 +118,7 @@ class _OutfitSource:
         sprites: Sprites,
         labels: NDArray[np.bool_],
         is_train: NDArray[np.bool_],
+        pairs: Collection[tuple[str, str]] | None,
     ) -> None:
         self.compositor = compositor
         base, slots = compositor.encode(labels, sprites)
@@ -111,7 +130,14 @@ class _OutfitSource:
         self.fill_rates = np.stack([is_filled[types[base] == t].mean(axis=0) for t in types])
         worn = np.zeros((len(slots), NO_ACCESSORY + 1), bool)
         np.put_along_axis(worn, slots, values=True, axis=1)
-        self.is_met = worn[is_train].T.astype(int) @ worn[is_train] > 0
+        self.is_unmet = worn[is_train].T.astype(int) @ worn[is_train] == 0
+        if pairs is not None:
+            ids = [(ACCESSORY_IDS[first], ACCESSORY_IDS[second]) for first, second in pairs]
+            self.is_unmet[:] = False
+            for first, second in ids:
+                self.is_unmet[[first, second], [second, first]] = True
+        train_types = types[base[is_train]]
+        self.is_foreign = np.stack([~worn[is_train][train_types == t].any(axis=0) for t in types])
 
     def sample_natural(
         self, rng: np.random.Generator, count: int, types: tuple[str, ...] | None = None
@@ -128,12 +154,12 @@ class _OutfitSource:
         return base, slots
 
     def sample_unmet_pairs(self, rng: np.random.Generator, count: int) -> tuple[Integers, Integers]:
-        """Sample outfits, and add a pair of accessories that no training punk has."""
+        """Sample outfits, and add an unmet pair of accessories."""
         base, slots = self.sample_natural(rng, count)
         has_pair = np.zeros(count, bool)
         for b in np.unique(base):
             can = self.allowed[b, :NO_ACCESSORY]
-            is_pair = ~self.is_met[:NO_ACCESSORY, :NO_ACCESSORY] & can & can[:, None]
+            is_pair = self.is_unmet[:NO_ACCESSORY, :NO_ACCESSORY] & can & can[:, None]
             pairs = np.argwhere(np.triu(is_pair & (SLOT_OF[:, None] != SLOT_OF)))
             rows = np.flatnonzero(base == b)
             if len(pairs):
@@ -155,6 +181,15 @@ class _OutfitSource:
         slots[priority.argsort(axis=1).argsort(axis=1) >= num_kept] = NO_ACCESSORY
         has_many = np.count_nonzero(slots < NO_ACCESSORY, axis=1) >= MANY
         return base[has_many], slots[has_many]
+
+    def sample_foreign_types(
+        self, rng: np.random.Generator, count: int
+    ) -> tuple[Integers, Integers]:
+        """Sample zombies, apes and aliens with an accessory that none of them has in training."""
+        base, slots = self.sample_natural(rng, count, types=UNUSUAL_TYPES)
+        is_foreign = self.is_foreign[base[:, None], slots] & (slots < NO_ACCESSORY)
+        has_foreign = is_foreign.any(axis=1)
+        return base[has_foreign], slots[has_foreign]
 
     def _sample_slot(
         self, rng: np.random.Generator, base: Integers, slot: int, *, is_filled: bool = False

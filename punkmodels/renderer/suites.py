@@ -1,13 +1,18 @@
 """Scores of a renderer on `punkdata.analysis.outfit_suites`: legal outfits that no punk has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from punkdata.analysis.layers import recover_layers
-from punkdata.analysis.outfit_suites import SUITE_NAMES, OutfitSuite, sample_outfit_suites
+from punkdata.analysis.outfit_suites import (
+    SUITE_NAMES,
+    USUAL_SUITES,
+    OutfitSuite,
+    sample_outfit_suites,
+)
 from punkdata.analysis.outfits import Compositor
 from punkdata.images.sprite import SIDE_PX
 from punkdata.report import Report, Row
@@ -34,7 +39,14 @@ NOTE = (
 
 
 def load_suites(
-    train: SplitTensors, val: SplitTensors, test: SplitTensors, *, count: int = 1000, seed: int = 0
+    train: SplitTensors,
+    val: SplitTensors,
+    test: SplitTensors,
+    *,
+    count: int = 1000,
+    seed: int = 0,
+    pairs: Collection[tuple[str, str]] | None = None,
+    names: Collection[str] = USUAL_SUITES,
 ) -> dict[str, OutfitSuite]:
     """Sample suites of `count` outfits each; raises and returns as `sample_outfit_suites`."""
     images, labels = (
@@ -43,7 +55,7 @@ def load_suites(
     )
     is_train = np.arange(len(images)) < len(train)
     return sample_outfit_suites(
-        images.flatten(1).numpy(), labels.bool().numpy(), is_train, count, seed
+        images.flatten(1).numpy(), labels.bool().numpy(), is_train, count, seed, pairs, names
     )
 
 

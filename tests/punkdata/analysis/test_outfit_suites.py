@@ -5,8 +5,15 @@ import pytest
 from support.layered_punks import SKINS, LayeredPunks
 
 from punkdata.analysis.layers import SKIN_PIXEL
-from punkdata.analysis.outfit_suites import SUITE_NAMES, OutfitSuite, sample_outfit_suites
-from punkdata.traits import LABELS, TYPES, check_traits, decode_labels
+from punkdata.analysis.outfit_suites import (
+    HELD_OUT_PAIRS,
+    SUITE_NAMES,
+    USUAL_SUITES,
+    OutfitSuite,
+    sample_outfit_suites,
+)
+from punkdata.errors import UsageError
+from punkdata.traits import ACCESSORIES, LABELS, TYPES, check_traits, decode_labels
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +38,8 @@ def test_outfits_are_legal_new_and_different(
     suites: dict[str, OutfitSuite], collection: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     known = {row.tobytes() for row in collection[1]}
-    assert suites.keys() == SUITE_NAMES.keys()
+    assert tuple(suites) == USUAL_SUITES
+    assert suites.keys() < SUITE_NAMES.keys()
     for suite in suites.values():
         assert 0 < len(suite.labels) <= 20
         assert len({sprite.tobytes() for sprite in suite.sprites}) == len(suite.sprites)
@@ -79,3 +87,37 @@ def test_punks_that_labels_do_not_determine_give_no_suites() -> None:
     labels[1], images[1] = labels[0], images[0]
     images[1, 0] += 1
     assert sample_outfit_suites(images, labels, np.ones(50, bool)) == {}
+
+
+def test_pairs_and_foreign_types_can_be_chosen(
+    collection: tuple[np.ndarray, np.ndarray, np.ndarray], punks: LayeredPunks
+) -> None:
+    _, labels, is_train = collection
+    # Remove a hat of all aliens from the training split.
+    alien, hat = LABELS.index("Alien"), len(TYPES) + punks.slots["Alien"][0][0]
+    is_train = is_train & ~(labels[:, alien] & labels[:, hat])
+    first, second = punks.slots["Male"][0][0], punks.slots["Male"][1][0]
+    suites = sample_outfit_suites(
+        *(collection[0], labels, is_train),
+        count=20,
+        pairs=[(ACCESSORIES[first], ACCESSORIES[second])],
+        names=("unmet_pairs", "foreign_types"),
+    )
+    assert tuple(suites) == ("unmet_pairs", "foreign_types")
+    assert suites["unmet_pairs"].labels[:, [len(TYPES) + first, len(TYPES) + second]].all()
+    assert suites["foreign_types"].labels[:, [alien, hat]].all()
+
+
+def test_held_out_pairs_are_possible_and_sorted() -> None:
+    assert list(HELD_OUT_PAIRS) == sorted(set(HELD_OUT_PAIRS))
+    for pair in HELD_OUT_PAIRS:
+        assert list(pair) == sorted(pair)
+        assert any(_is_legal(name, pair) for name in TYPES)
+
+
+def _is_legal(punk_type: str, accessories: tuple[str, str]) -> bool:
+    try:
+        check_traits(punk_type, accessories)
+    except UsageError:
+        return False
+    return True
