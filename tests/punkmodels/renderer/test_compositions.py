@@ -9,9 +9,9 @@ import torch
 from support.layered_punks import SKINS, LayeredPunks
 
 from punkdata.analysis.layers import SKIN_PIXEL
-from punkdata.traits import LABELS, TYPES, check_traits, decode_labels
+from punkdata.traits import ACCESSORIES, LABELS, TYPES, check_traits, decode_labels
 from punkmodels.data.splits import SplitTensors
-from punkmodels.renderer.compositions import compose_punks, sample_outfits
+from punkmodels.renderer.compositions import Composer, compose_punks, sample_outfits
 
 PUNKS = LayeredPunks()
 
@@ -72,6 +72,21 @@ def test_seed_determines_the_composed_punks(split: SplitTensors) -> None:
     assert torch.equal(first.images, same.images)
     assert torch.equal(first.skin_tones, same.skin_tones)
     assert not torch.equal(first.labels, other.labels)
+
+
+def test_excluded_pairs_are_not_composed(split: SplitTensors) -> None:
+    composer = Composer.fit(split)
+    assert composer is not None
+    everything = composer.compose(300, np.random.default_rng(0))
+    counts = everything.labels[:, len(TYPES) :].T @ everything.labels[:, len(TYPES) :]
+    first, second = divmod(int(counts.triu(1).argmax()), len(ACCESSORIES))
+    pair = ACCESSORIES[first], ACCESSORIES[second]
+    composed = composer.compose(300, np.random.default_rng(0), excluded_pairs=[pair])
+    has_both = composed.labels[:, [len(TYPES) + first, len(TYPES) + second]].all(dim=1)
+    assert not has_both.any()
+    visible = composer.find_visible(composed)
+    assert (visible <= composed.labels).all()
+    assert torch.equal(visible[:, : len(TYPES)], composed.labels[:, : len(TYPES)])
 
 
 def test_punks_that_no_layers_explain_are_not_composed(
