@@ -1,10 +1,10 @@
 """Classifier scores: python benchmarks/classifier.py [--seeds 5] [--folds 5] [--open-set]
 
 Trains the preset `best` with several seeds, the preset `quick` on several folds, and the models
-`linear` and `published`, on the latest snapshot in ./data, and prints the tables of
-docs/explanation/results.md. Finished runs are kept in --out and not trained again; a stopped run is
-resumed. With --open-set, nothing is trained: only the table of images that the bundled classifier
-accepts, and of predictions that it verifies, is printed, in a few minutes.
+`ridge`, with and without composed punks, and `published`, on the latest snapshot in ./data, and
+prints the tables of docs/explanation/results.md. Finished runs are kept in --out and not trained
+again; a stopped run is resumed. With --open-set, nothing is trained: only the table of images that
+the bundled classifier accepts, and of predictions that it verifies, is printed, in a few minutes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from measure import format_mean
 from open_set import print_open_set
 
+from punkdata.analysis.outfit_suites import SUITE_NAMES
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.config import make_config
@@ -85,13 +87,12 @@ def format_range(seconds: list[float]) -> str:
     return " to ".join(ends)
 
 
-def print_scores(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]) -> None:
-    """Print one row per score and one column per model (name: model, preset, seeds)."""
+def print_scores(out: Path, scheme: str, models: dict[str, tuple[dict[str, Any], int]]) -> None:
+    """Print one row per score and one column per model (name: options, seeds)."""
     columns = {}
-    for name, (model, preset, seeds) in models.items():
+    for name, (options, seeds) in models.items():
         found = [
-            get_trained_run(out, preset=preset, model=model, split_scheme=scheme, seed=seed)
-            for seed in range(seeds)
+            get_trained_run(out, **options, split_scheme=scheme, seed=seed) for seed in range(seeds)
         ]
         columns[name] = [(evaluate_classifier(run, ROOT).scores, s) for run, s in found]
     print(f"\nsplit {scheme}, test split; visible labels unless stated")
@@ -106,6 +107,11 @@ def print_scores(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]
         + " | ".join(row)
         + " |"
     )
+    for key in next(iter(columns.values()))[0][0]["suites"]:
+        row = [
+            format_mean([e["suites"][key]["exact_match"] for e, _ in c]) for c in columns.values()
+        ]
+        print(f"| exact match, {SUITE_NAMES[key]} | " + " | ".join(row) + " |")
     row = [format_mean([e["type_accuracy"] for e, _ in c]) for c in columns.values()]
     print("| type accuracy | " + " | ".join(row) + " |")
     row = [
@@ -124,7 +130,7 @@ def print_cross_validation(out: Path, count: int, preset: str) -> None:
     logits, visible, unknown = [], [], []
     for fold in range(1, count + 1):
         scheme = f"fold-{fold}"
-        run, _ = get_trained_run(out, preset=preset, model="cnn", split_scheme=scheme, seed=0)
+        run, _ = get_trained_run(out, preset=preset, model="mlp", split_scheme=scheme, seed=0)
         model, split = load_classifier(run, CPU), load_test_split(run, scheme)
         logits.append(predict_logits(model, split.images))
         visible.append(split.visible > 0)
@@ -159,6 +165,9 @@ def main() -> None:
     parser.add_argument(
         "--fold-preset", default="quick", choices=("quick", "best"), help="preset of the folds"
     )
+    parser.add_argument(
+        "--without-published", action="store_true", help="leave out the slow model `published`"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="run folder")
     parser.add_argument(
         "--open-set", action="store_true", help="only measure which images `predict` accepts"
@@ -170,18 +179,20 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
     models = {
-        "`cnn`, best": ("cnn", "best", options.seeds),
-        "`linear`": ("linear", "quick", 1),
-        "`published`": ("published", "quick", 1),
+        "`ridge`, real punks alone": ({"model": "ridge", "composed_share": 0.0}, 1),
+        "`ridge`": ({"model": "ridge"}, options.seeds),
+        "`mlp`, best": ({"preset": "best"}, options.seeds),
+        "`published`": ({"model": "published"}, 1),
     }
+    if options.without_published:
+        del models["`published`"]
     print_scores(options.out, "default", models)
-    print_scores(options.out, "by_id", models | {"`cnn`, best": ("cnn", "best", 1)})
+    one_seed = {name: (chosen, 1) for name, (chosen, _) in models.items()}
+    print_scores(options.out, "by_id", one_seed)
     print_open_set(ROOT)
     if options.folds:
         print_cross_validation(options.out, options.folds, options.fold_preset)
-    run, _ = get_trained_run(
-        options.out, preset="best", model="cnn", split_scheme="default", seed=0
-    )
+    run, _ = get_trained_run(options.out, preset="best", split_scheme="default", seed=0)
     print(f"\ndevice: {read_config(run)['device']['reason']}")
 
 

@@ -32,7 +32,7 @@ HELD_OUT_SPLITS: dict[HeldOutSplit, tuple[str, tuple[str, ...]]] = {
 }
 """What each choice of held-out punks is called in texts, and the splits it consists of."""
 
-ClassifierModel = Literal["cnn", "linear", "published", "features"]
+ClassifierModel = Literal["mlp", "ridge", "cnn", "published", "features"]
 ClassifierTask = Literal["labels", "type"]
 ClassifierPreset = Literal["quick", "best"]
 

@@ -23,7 +23,7 @@ def train_classifier(
     root: str | Path | None = None,
     *,
     preset: Literal["quick", "best"] = "quick",
-    model: Literal["cnn", "linear", "published", "features"] = "cnn",
+    model: Literal["mlp", "ridge", "cnn", "published", "features"] = "mlp",
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
     device: str | torch.device = "auto",
@@ -37,9 +37,10 @@ def train_classifier(
 
     Args:
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
-        preset: "quick" takes under a minute on two cores, "best" under ten; for the model cnn only.
-        model: "cnn", the most accurate; "linear"; "published", a baseline modeled on a public Keras
-            script; or "features", the small network for metrics of generators.
+        preset: "quick" takes half a minute on one core, "best" a minute; for the model mlp only.
+        model: "mlp", ridge regression plus a fully connected layer, the most accurate; "ridge",
+            without epochs; "cnn", a convolutional network; "published", a baseline modeled on a
+            public Keras script; or "features", the small network for metrics of generators.
         runs: Folder in which the folder of the run is created.
         version: Version of the snapshot, or "latest".
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
@@ -67,13 +68,13 @@ def train_classifier(
         >>> run = punkmodels.train_classifier("data", epochs=2)
         >>> run.load().predict("punk.png")
     """
-    given = {"preset": preset != "quick", "model": model != "cnn", "threads": threads, **options}
+    given = {"preset": preset != "quick", "model": model != "mlp", "threads": threads, **options}
     resumed = find_resumed_run(resume, "classifier", runs, version, device, given)
     from punkmodels.classifier.config import make_config
 
-    if preset == "best" and model != "cnn":
+    if preset == "best" and model != "mlp":
         raise UsageError(
-            "preset=best is only available for model=cnn", hint="remove one of the two"
+            "preset=best is only available for model=mlp", hint="remove one of the two"
         )
     if options.get("augment_with") is not None:
         renderer = find_model(options["augment_with"], runs, "renderer")

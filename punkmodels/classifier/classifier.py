@@ -16,7 +16,7 @@ from punkdata.images.palette import palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.images import ImageLike, Sprite, images_to_indices, read_sprites
-from punkmodels.classifier.networks import LinearPixels, build_network
+from punkmodels.classifier.networks import LinearPixels, PixelMLP, build_network
 from punkmodels.classifier.prediction import Prediction, make_predictions
 from punkmodels.data.palette import NUM_PIXELS
 
@@ -39,7 +39,7 @@ class Classifier(nn.Module):
     """
 
     pairs: torch.Tensor
-    """Number of each pair of position and color in the training data, int16 (576, 222)."""
+    """Number of each pair of position and color in training examples, int16 (576, 222)."""
     temperature: torch.Tensor
     """Temperature that calibrates the logits, a float32 scalar."""
 
@@ -95,7 +95,8 @@ class Classifier(nn.Module):
         The indices are on the device of the classifier. Returns float32 (N, num_outputs).
         """
         network = self.network
-        inputs = self.pair_numbers(indices) if isinstance(network, LinearPixels) else indices
+        takes_pairs = isinstance(network, LinearPixels | PixelMLP)
+        inputs = self.pair_numbers(indices) if takes_pairs else indices
         logits: torch.Tensor = network(inputs).float()
         return logits if self.training else logits / self.temperature
 
@@ -189,7 +190,15 @@ def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:
 
 
 def build_model(
-    config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
+    config: ClassifierConfig,
+    pairs: torch.Tensor,
+    prior: torch.Tensor | None = None,
+    groups: torch.Tensor | None = None,
 ) -> Classifier:
-    """Build an untrained classifier; see `build_network` for `prior`, and `build_pair_table`."""
-    return Classifier(build_network(config, int(pairs.max()), prior), pairs)
+    """Build an untrained classifier; see `build_pair_table`, and `build_network` for the rest.
+
+    By default, each pair is a group of its own.
+    """
+    if groups is None:
+        groups = torch.arange(int(pairs.max()) + 1, dtype=torch.int16)
+    return Classifier(build_network(config, groups, prior), pairs)

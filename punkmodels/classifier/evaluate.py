@@ -1,21 +1,27 @@
 """Evaluation of a classifier on a held-out split."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from PIL import Image
 
+from punkdata.analysis.outfit_suites import HELD_OUT_PAIRS, SUITE_NAMES, OutfitSuite
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.classifier import predict_logits
+from punkmodels.classifier.classifier import Classifier, predict_logits
 from punkmodels.classifier.metrics import MIN_SUPPORT, score_logits
 from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.renderer.suites import SUITE_SEEDS, load_suites
 from punkmodels.training.pretrained import check_same_data, hash_weights
 from punkmodels.training.run_dir import Evaluation
 
@@ -32,6 +38,14 @@ MAX_DRAWN = 100
 """Largest number of punks in errors.png; `misclassified` in metrics.json lists all."""
 RANKING_SCORES = ("macro_average_precision", "macro_auroc", "micro_auroc")
 """Scores of a ranking. Predicting exactly the visible labels does not bound them."""
+SUITES = ("new_sets", "unmet_pairs", "many_accessories", "foreign_types")
+SUITES_NOTE = (
+    "Outfits that no punk has, with all accessories visible, drawn from the layers of all punks. "
+    "New sets: slots are filled as often as in punks, with any accessory. Unmet pairs: with two "
+    "accessories that no training example has together, also none that is composed. Six and more: "
+    "with six or seven accessories. Foreign types: Zombies, Apes and Aliens with an accessory that "
+    "no training punk of the type has."
+)
 
 
 def evaluate_classifier(
@@ -47,8 +61,11 @@ def evaluate_classifier(
 
     `version` is by default the snapshot of the training. Another one must have the same pixels,
     labels and splits, because its split could otherwise contain training data. `progress` is called
-    with the number of bootstrap resamples and their total. Raises UsageError if the snapshot does
-    not exist or lists no hidden labels, and DataError if it differs or a file is damaged.
+    with the number of bootstrap resamples and their total. A classifier of all labels is also
+    scored on suites of outfits that no punk has, unless the snapshot has too few punks to draw
+    them; those of the validation split are other ones than those of the test split. Raises
+    UsageError if the snapshot does not exist or lists no hidden labels, and DataError if it differs
+    or a file is damaged.
     """
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
@@ -59,7 +76,44 @@ def evaluate_classifier(
     title = f"{run} on {len(data):,} punks, {split} split of {data.version}"
     evaluation = evaluate_logits(data, predict_logits(model, data.images), split, title, progress)
     evaluation.scores["weights_sha256"] = hash_weights(model)
+    if model.classes == LABELS:
+        suites = _load_suites(root, data.version, saved.options.split_scheme, split)
+        scores = evaluation.scores["suites"] = score_suites(model, suites)
+        if scores:
+            first, *others = evaluation.tables
+            tables = [first, make_suites_table(scores), *others]
+            evaluation = replace(evaluation, tables=tables)
     return evaluation
+
+
+@lru_cache(maxsize=2)  # They take longer to draw than to classify.
+def _load_suites(
+    root: Path, version: str, scheme: str, split: Literal["val", "test"]
+) -> dict[str, OutfitSuite]:
+    splits = [load_split(root, version, scheme, name) for name in ("train", "val", "test")]
+    return load_suites(*splits, seed=SUITE_SEEDS[split], pairs=HELD_OUT_PAIRS, names=SUITES)
+
+
+def score_suites(
+    model: Classifier, suites: Mapping[str, OutfitSuite]
+) -> dict[str, dict[str, float]]:
+    """Return the share of outfits of each suite whose labels are all predicted correctly."""
+    scores = {}
+    for name, suite in suites.items():
+        images = torch.from_numpy(suite.sprites).view(-1, SIDE_PX, SIDE_PX)
+        predicted = logits_to_labels(predict_logits(model, images)).numpy()
+        is_right = (predicted == suite.labels).all(axis=1)
+        scores[name] = {"num_samples": len(is_right), "exact_match": float(is_right.mean())}
+    return scores
+
+
+def make_suites_table(scores: Mapping[str, Mapping[str, Any]]) -> Report:
+    """Return a table of `score_suites` with a column for each suite."""
+    names = {"num_samples": "outfits", "exact_match": "exact match"}
+    rows = [
+        Row(name, tuple(suite[key] for suite in scores.values())) for key, name in names.items()
+    ]
+    return Report(rows, ("legal outfits", *(SUITE_NAMES[name] for name in scores)), (SUITES_NOTE,))
 
 
 def evaluate_logits(

@@ -9,6 +9,12 @@ from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.traits import TYPES
 from punkmodels.classifier.config import ClassifierConfig
+from punkmodels.classifier.ridge import (
+    RidgeSolution,
+    group_features,
+    group_sizes,
+    spread_over_pairs,
+)
 from punkmodels.data.palette import NUM_PIXELS
 
 
@@ -63,6 +69,39 @@ class PunkCNN(nn.Module):
         return embedded.permute(0, 3, 1, 2)
 
 
+class PixelMLP(nn.Module):
+    """Ridge regression plus a fully connected layer, from pair numbers (N, 576) to logits.
+
+    Sprites are aligned, so a pixel means the same on all of them, and nothing is gained by
+    convolutions, which share weights between positions. The inputs are the shares of the pairs of
+    each group that an image shows, see `punkmodels.classifier.ridge`. `skip` starts as the ridge
+    solution, and the hidden units, whose outputs start at 0, learn what it gets wrong: labels that
+    almost the whole sprite of another accessory covers.
+    """
+
+    groups: torch.Tensor
+    """Number of the group of each pair, int16 (num_pairs + 1,); 0 for unknown pairs."""
+    sizes: torch.Tensor
+
+    def __init__(self, config: ClassifierConfig, groups: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("groups", groups)
+        self.register_buffer("sizes", group_sizes(groups), persistent=False)
+        num_groups = len(self.sizes) - 1
+        self.skip: nn.Linear = nn.Linear(num_groups, config.num_outputs, bias=False)
+        nn.init.zeros_(self.skip.weight)
+        inputs = nn.Linear(num_groups, config.hidden)
+        nn.init.normal_(inputs.weight, std=NUM_PIXELS**-0.5)
+        self.hidden: nn.Sequential = nn.Sequential(inputs, nn.ReLU(), nn.Dropout(config.dropout))
+        self.head: nn.Linear = nn.Linear(config.hidden, config.num_outputs)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, pair_numbers: torch.Tensor) -> torch.Tensor:
+        features = group_features(pair_numbers, self.groups, self.sizes)
+        logits: torch.Tensor = self.skip(features) + self.head(self.hidden(features))
+        return logits
+
+
 class LinearPixels(nn.Module):
     """A linear model of pair numbers, int64 (N, 576); pair 0 (unknown) contributes nothing."""
 
@@ -113,16 +152,18 @@ class PublishedCNN(nn.Module):
 
 
 def build_network(
-    config: ClassifierConfig, num_pairs: int, prior: torch.Tensor | None = None
+    config: ClassifierConfig, groups: torch.Tensor, prior: torch.Tensor | None = None
 ) -> nn.Module:
-    """Build an untrained network for `num_pairs` pairs of position and color, see `LinearPixels`.
+    """Build an untrained network; `groups` are those of `PixelMLP`, one number for each pair.
 
     `prior` is the frequency of each label in the training data, float (num_outputs,). The output
     bias starts at its logit, so that training need not first learn that labels are rare.
     """
-    network: PunkCNN | LinearPixels | PublishedCNN
-    if config.model == "linear":
-        network = LinearPixels(config, num_pairs)
+    network: PixelMLP | PunkCNN | LinearPixels | PublishedCNN
+    if config.model == "mlp":
+        network = PixelMLP(config, groups)
+    elif config.model == "ridge":
+        network = LinearPixels(config, len(groups) - 1)
     else:
         network = PublishedCNN(config) if config.model == "published" else PunkCNN(config)
     if prior is not None:
@@ -130,6 +171,17 @@ def build_network(
         with torch.no_grad():
             bias.copy_(prior.clamp(1e-4, 1 - 1e-4).logit())
     return network
+
+
+def set_ridge(network: nn.Module, solution: RidgeSolution) -> None:
+    """Copy the solution of a ridge regression into a linear model, or into the skip of an MLP."""
+    with torch.no_grad():
+        if isinstance(network, LinearPixels):
+            network.table.weight.copy_(spread_over_pairs(solution))
+            network.bias.copy_(solution.bias)
+        elif isinstance(network, PixelMLP):
+            network.skip.weight.copy_(solution.weight.T)
+            network.head.bias.copy_(solution.bias)
 
 
 def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:

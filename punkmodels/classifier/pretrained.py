@@ -67,7 +67,12 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     is_table = pairs.shape == (NUM_PIXELS, len(PALETTE)) and pairs.dtype == torch.int16
     if not is_table or (pairs < 0).any():
         raise DataError(f"the weights of '{run}' have no valid table of colors per position")
-    model = build_model(config, pairs)
+    groups = tensors.get("network.groups")
+    if groups is not None:
+        is_valid = groups.shape == (int(pairs.max()) + 1,) and groups.dtype == torch.int16
+        if not is_valid or (groups < 0).any():
+            raise DataError(f"the weights of '{run}' have no valid groups of pixels")
+    model = build_model(config, pairs, groups=groups)
     restore_model(run, model, tensors)
     if not model.temperature > 0:
         raise DataError(f"the weights of '{run}' have an invalid temperature ({model.temperature})")

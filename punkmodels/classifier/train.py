@@ -12,15 +12,14 @@ from typing import Any
 import torch
 
 from punkdata.progress import Progress
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.pretrained import SavedClassifier
+from punkmodels.classifier.train_data import GenerateExamples, TrainData, augment, load_train_data
 from punkmodels.classifier.train_state import (
-    GenerateExamples,
-    TrainData,
     TrainState,
-    augment,
     calibrate,
-    load_train_data,
+    classification_loss,
     training_step,
 )
 from punkmodels.data.image_grid import make_grid
@@ -74,6 +73,8 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     training this run.
     """
     check_logger(logger)
+    if threads:
+        torch.set_num_threads(threads)
     saved = read_resumed_run(resume, SavedClassifier, "classifier") if resume else None
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
@@ -126,6 +127,8 @@ def _choose_env(
     progress: Progress,
 ) -> Choices:
     """Choose threads and precision with steps on a state that is discarded."""
+    if config.model == "ridge":  # No steps are taken.
+        threads = threads or torch.get_num_threads()
     trial = TrainState.create(config, data)
     size = distributed.local_batch_size(config.batch_size)
     images, labels = data.images[:size], data.labels[:size]
@@ -142,7 +145,7 @@ def _create_run(
     runs: Path, config: ClassifierConfig, data: TrainData, env: TrainEnv, reason: str
 ) -> Path:
     """Create a run folder with its config.json."""
-    name = f"classifier-{config.model}-{config.preset}".replace("-cnn", "")
+    name = f"classifier-{config.model}-{config.preset}".replace("-mlp", "")
     return start_run(runs, name, "classifier", config.model_dump(), data.about, env, reason)
 
 
@@ -191,13 +194,17 @@ def _train_epoch(
 ) -> float:
     """Train for one epoch, and return the mean loss."""
     config, total_loss = state.config, torch.zeros((), device=env.device)
-    torch.manual_seed(distributed.random_seed(config.seed, state.epoch + 1))
+    seed = distributed.random_seed(config.seed, state.epoch + 1)
+    torch.manual_seed(seed)
     size = distributed.local_batch_size(config.batch_size)
-    sampled = torch.multinomial(data.weights, state.steps_per_epoch * size, replacement=True)
-    for rows in torch.split(sampled, size):
+    images, labels = data.sample(state.steps_per_epoch * size, config, seed, state.ema)
+    if config.model == "ridge":  # It is solved already.
+        state.step += state.steps_per_epoch
+        logits = predict_logits(state.ema, images.cpu())
+        return classification_loss(logits, labels.cpu(), config).item()
+    for batch, targets in zip(torch.split(images, size), torch.split(labels, size), strict=True):
         progress(state.images_seen, state.total_images, note)
-        images = augment(data.images[rows], config.pixel_noise)
-        total_loss += training_step(state, images, data.labels[rows], env)
+        total_loss += training_step(state, augment(batch, config.pixel_noise), targets, env)
         if state.step % CHECK_INTERVAL == 0:
             check_finite(run, total_loss)
     distributed.all_reduce_mean([total_loss])

@@ -1,87 +1,25 @@
-"""Data, objective, state and steps of a classifier's training."""
+"""Objective, state and steps of a classifier's training."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
-from punkdata.errors import DataError
 from punkmodels.classifier.classifier import Classifier, build_model
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.networks import logits_to_labels
-from punkmodels.data.palette import build_pair_table
-from punkmodels.data.splits import Examples, SplitTensors, load_split, sampling_weights
+from punkmodels.classifier.networks import logits_to_labels, set_ridge
+from punkmodels.classifier.train_data import TrainData, composed_ratio
 from punkmodels.training.checkpoint import load_optimizer
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import all_reduce_mean
 from punkmodels.training.pretrained import Tensors
 
 COUNTERS = ("step", "epoch", "best_epoch", "best_val_loss", "finished")
-
-GenerateExamples = Callable[[ClassifierConfig, SplitTensors, torch.device], Examples]
-"""Function that generates additional training examples."""
-
-
-@dataclass(frozen=True)
-class TrainData:
-    """Training data, generated examples included, and validation data, on the training device.
-
-    Images are palette indices, uint8 (N, 24, 24), and labels float32 (N, num_outputs). `weights`
-    are the probabilities with which examples are sampled, and `pairs` is the result of
-    `build_pair_table`. `about` is the section `data` of config.json.
-    """
-
-    images: torch.Tensor
-    labels: torch.Tensor
-    weights: torch.Tensor
-    val_images: torch.Tensor
-    val_labels: torch.Tensor
-    pairs: torch.Tensor
-    about: dict[str, Any]
-
-
-def load_train_data(
-    root: Path,
-    version: str,
-    config: ClassifierConfig,
-    device: torch.device,
-    generate_examples: GenerateExamples | None = None,
-) -> TrainData:
-    """Load the training and validation splits, and generate examples if the options say so."""
-    train = load_split(root, version, config.split_scheme, "train")
-    val = load_split(root, version, config.split_scheme, "val")
-    if not len(train) or not len(val):
-        raise DataError(f"the training or validation split of '{train.path}' is empty")
-    if config.visible_only:
-        train.require_hidden_labels()
-    images, labels = train.images, _targets(train, config)
-    if config.augment_with:
-        if generate_examples is None:
-            raise ValueError("augment_with requires the argument generate_examples")
-        examples, example_labels = generate_examples(config, train, device)
-        images = torch.cat([images, examples.cpu()])
-        labels = torch.cat([labels, example_labels.cpu()[:, : config.num_outputs]])
-    return TrainData(
-        images.to(device),
-        labels.to(device),
-        sampling_weights(labels, config.class_balance).to(device),
-        val.images.to(device),
-        _targets(val, config).to(device),
-        build_pair_table(train.images),
-        train.data_config,
-    )
-
-
-def _targets(split: SplitTensors, config: ClassifierConfig) -> torch.Tensor:
-    labels = split.visible if config.visible_only else split.labels
-    return labels[:, : config.num_outputs]
 
 
 def classification_loss(
@@ -91,17 +29,6 @@ def classification_loss(
     if config.task == "type":
         return F.cross_entropy(logits, labels)
     return F.binary_cross_entropy_with_logits(logits, labels)
-
-
-def augment(images: torch.Tensor, pixel_noise: float) -> torch.Tensor:
-    """Replace a fraction of the pixels by those of another image at the same position.
-
-    Colors, positions and orientation are kept, because labels depend on all three: shifting the
-    images by a pixel, the usual augmentation, lowered the scores.
-    """
-    other = torch.randperm(len(images), device=images.device)
-    noise = torch.rand(images.shape, device=images.device)
-    return torch.where(noise < pixel_noise, images[other], images)
 
 
 def one_cycle(progress: float) -> float:
@@ -163,12 +90,17 @@ class TrainState:
     def create(cls, config: ClassifierConfig, data: TrainData) -> TrainState:
         """Return the state before the first step, which depends on the seed alone."""
         torch.manual_seed(config.seed)
-        model = build_model(config, data.pairs, data.labels.mean(0)).to(data.images.device)
+        groups = data.solution.groups if data.solution else None
+        model = build_model(config, data.pairs, data.labels.mean(0), groups)
+        if data.solution:
+            set_ridge(model.network, data.solution)
+        model.to(data.images.device)
         ema = copy.deepcopy(model).eval().requires_grad_(False)
         optimizer = torch.optim.AdamW(
             model.parameters(), config.peak_lr, weight_decay=config.weight_decay
         )
-        steps_per_epoch = math.ceil(len(data.images) / config.batch_size)
+        size = len(data.images) * (1 + (composed_ratio(config) if data.composer else 0))
+        steps_per_epoch = math.ceil(round(size) / config.batch_size)
         return cls(config, steps_per_epoch, model, ema, optimizer, copy.deepcopy(ema.state_dict()))
 
     @property

@@ -45,13 +45,14 @@ TUNE_EXAMPLES = (
     "Resume a stopped search: the same command. More trials: the same command with more --trials"
 )
 MODEL_HELP = (
-    "cnn: convolutional network, the most accurate. linear: one weight for each label, position "
-    "and color. published: baseline modeled on a public Keras script (docs/reference/citing.md). "
-    "features: small network for the metrics of generators."
+    "mlp: ridge regression plus a fully connected layer, the most accurate. ridge: ridge "
+    "regression alone, without epochs. cnn: convolutional network. published: baseline modeled on "
+    "a public Keras script (docs/reference/citing.md). features: small network for the metrics of "
+    "generators."
 )
 TASK_HELP = "labels: all 92 labels. type: the 5 types only."
 EPOCHS_HELP = "Number of epochs. (default: depends on --preset and --model)"
-PRESET_HELP = "quick: under a minute on two cores. best: under ten minutes, only for --model cnn."
+PRESET_HELP = "quick: half a minute on one core. best: a minute, only for --model mlp."
 AUGMENT_HELP = (
     "Add punks of this renderer to the training data: a run of train renderer, or "
     '"bundled-conditional". For a fair comparison, the renderer must be trained on the same '
@@ -72,7 +73,7 @@ def train_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    model: Annotated[ClassifierModel, typer.Option(help=MODEL_HELP)] = "cnn",
+    model: Annotated[ClassifierModel, typer.Option(help=MODEL_HELP)] = "mlp",
     task: Annotated[ClassifierTask, typer.Option(help=TASK_HELP)] = "labels",
     preset: Annotated[ClassifierPreset, typer.Option(help=PRESET_HELP)] = "quick",
     split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",

@@ -113,6 +113,11 @@ def _describe_data(config: Config) -> str:
             f"`{data['version']}` of punkdata"
         )
     text = f"Trained on {source}: preset `{options['preset']}`, {amount}, seed {options['seed']}."
+    if share := options.get("composed_share"):
+        text += (
+            f" {share:.0%} of the examples are composed: random outfits, drawn from the layers "
+            "that these punks show."
+        )
     if not config["trained"]["finished"]:
         text += " **The training is unfinished.**"
     return f"{text} The SHA-256 of its pixels, labels and splits is `{data['labels_hash']}`."

@@ -46,6 +46,24 @@ _CLASSIFIER_METRICS = (
     Metric("visible.micro_f1", "micro-F1", "f1"),
     Metric("type_accuracy", "type accuracy", "accuracy"),
     Metric("raw.exact_match", "exact match on raw labels", "exact_match_raw"),
+    Metric(
+        "suites.new_sets.exact_match", "exact match, composed: new label sets", "exact_match_new"
+    ),
+    Metric(
+        "suites.unmet_pairs.exact_match",
+        "exact match, composed: pairs of accessories absent from training",
+        "exact_match_unmet_pairs",
+    ),
+    Metric(
+        "suites.many_accessories.exact_match",
+        "exact match, composed: six or seven accessories",
+        "exact_match_many_accessories",
+    ),
+    Metric(
+        "suites.foreign_types.exact_match",
+        "exact match, composed: accessories that no punk of the type has",
+        "exact_match_foreign_types",
+    ),
 )
 _CLASSIFIER_NOTE = (
     "Measured on the {scores[punks]:,} punks of the {scores[split]} split, on which the model was "

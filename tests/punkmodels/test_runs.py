@@ -76,7 +76,7 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
         ("classifier", {"epochs": "ten"}, "epochs = ten"),
         ("classifier", {"preset": "fast"}, "preset = fast"),
         ("classifier", {"model": "resnet"}, "model = resnet"),
-        ("classifier", {"preset": "best", "model": "linear"}, "only available for model=cnn"),
+        ("classifier", {"preset": "best", "model": "ridge"}, "only available for model=mlp"),
         ("classifier", {"augment_fraction": 0.5}, "augment_fraction= requires augment_with="),
         ("classifier", {"augment_with": "7"}, "no run '7'"),
         ("classifier", {"device": "tpu"}, "device tpu is not available"),

@@ -29,7 +29,7 @@ def save_exact_classifier(root: Path, folder: Path) -> Path:
     The model is linear, and its weights are set by hand: each label depends on one pixel.
     """
     split = load_split(root, "latest", "default", "all")
-    config = make_config(model="linear")
+    config = make_config(model="ridge")
     model = build_model(config, build_pair_table(split.images))
     table, bias = model.network.table.weight, model.network.bias
     with torch.no_grad():

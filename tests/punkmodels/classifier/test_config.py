@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from support.classifiers import tiny_config
 
 from punkdata.errors import DataError
-from punkmodels.classifier.config import make_config
+from punkmodels.classifier.config import ClassifierConfig, make_config
 from punkmodels.classifier.pretrained import (
     BUNDLED_CLASSIFIER,
     export_classifier,
@@ -58,9 +58,9 @@ def test_a_run_of_another_task_is_refused(copied_run: Path) -> None:
         load_classifier(copied_run, CPU)
 
 
-def test_a_checkpoint_of_another_width_is_refused(copied_run: Path) -> None:
+def test_a_checkpoint_of_another_size_is_refused(copied_run: Path) -> None:
     config = read_config(copied_run)
-    config["options"]["width"] = 5
+    config["options"]["hidden"] = 5
     (copied_run / "config.json").write_text(json.dumps(config))
     with pytest.raises(DataError, match="do not match the network"):
         load_classifier(copied_run, CPU)
@@ -84,8 +84,12 @@ def test_invalid_config_json_is_a_data_error(
 def test_overrides_take_precedence_over_presets_and_models() -> None:
     assert make_config("best").epochs > make_config("quick").epochs
     assert make_config("best", epochs=3).epochs == 3
-    assert make_config("quick", "linear").peak_lr != make_config("quick").peak_lr
-    assert make_config("quick", "linear", peak_lr=0.5).peak_lr == 0.5
+    assert make_config("quick", "cnn").peak_lr != make_config("quick").peak_lr
+    assert make_config("quick", "cnn", peak_lr=0.5).peak_lr == 0.5
+
+
+def test_linear_models_of_earlier_versions_are_read_as_ridge() -> None:
+    assert ClassifierConfig.model_validate({"model": "linear", "peak_lr": 0.02}).model == "ridge"
 
 
 def test_exported_weights_predict_like_the_run(trained: Path, exported: Path) -> None:
@@ -113,11 +117,16 @@ def test_damaged_exported_weights_are_a_data_error(exported: Path) -> None:
         {"pairs": torch.zeros(576, 222, dtype=torch.uint16)},
         {"pairs": torch.full((576, 222), -1, dtype=torch.int16)},
         {"pairs": torch.full((576, 222), float("nan"))},
+        {"network.groups": torch.full((3,), 1, dtype=torch.int16)},
+        {"network.groups": torch.full((3,), float("nan"))},
         {"temperature": torch.tensor(0.0)},
         {"temperature": torch.tensor(-1.0)},
         {"network.head.bias": torch.full((92,), float("inf"))},
     ],
-    ids=["pairs dtype", "pairs negative", "pairs nan", "zero", "negative", "infinite"],
+    ids=[
+        *("pairs dtype", "pairs negative", "pairs nan", "groups shape", "groups dtype"),
+        *("zero", "negative", "infinite"),
+    ],
 )
 def test_invalid_exported_weights_are_a_data_error(
     exported: Path, damage: dict[str, torch.Tensor]

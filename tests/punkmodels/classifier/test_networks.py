@@ -31,7 +31,7 @@ def test_an_untrained_classifier_predicts_the_prior(model: str) -> None:
     prior = torch.linspace(0.001, 0.6, 92)
     classifier = build(model, prior).eval()
     with torch.no_grad():
-        if model != "linear":
+        if model != "ridge":
             classifier.network.head.weight.zero_()
         predicted = classifier.logits_from_indices(BLANK).sigmoid()[0]
     assert torch.allclose(predicted, prior, atol=1e-5)
@@ -46,8 +46,8 @@ def test_unknown_pixels_counts_colors_not_in_the_training_data() -> None:
     assert classifier.unknown_pixels(other).tolist() == [1]
 
 
-def test_linear_model_ignores_unknown_pixels() -> None:
-    classifier = build("linear").eval()
+def test_ridge_model_ignores_unknown_pixels() -> None:
+    classifier = build("ridge").eval()
     with torch.no_grad():
         classifier.network.table.weight[1:] = 1.0
     others = ((IMAGES[:1].int() + 1) % 222).byte()
@@ -56,7 +56,7 @@ def test_linear_model_ignores_unknown_pixels() -> None:
 
 
 def test_temperature_applies_to_evaluation_but_not_to_training() -> None:
-    classifier = build("linear", torch.full((92,), 0.1))
+    classifier = build("ridge", torch.full((92,), 0.1))
     plain = classifier.train().logits_from_indices(IMAGES)
     classifier.temperature.fill_(2.0)
     assert torch.equal(classifier.logits_from_indices(IMAGES), plain)

@@ -10,10 +10,9 @@ from support.classifiers import tiny_config
 from punkdata.errors import DataError
 from punkmodels.classifier.classifier import Classifier
 from punkmodels.classifier.config import ClassifierConfig, make_config
+from punkmodels.classifier.train_data import TrainData, augment
 from punkmodels.classifier.train_state import (
-    TrainData,
     TrainState,
-    augment,
     calibrate,
     classification_loss,
     one_cycle,
@@ -59,7 +58,7 @@ def test_initial_weights_depend_only_on_the_seed() -> None:
         build_state(tiny_config(seed=seed)).model.state_dict() for seed in (0, 0, 1)
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
-    assert not torch.equal(first["network.head.weight"], other["network.head.weight"])
+    assert not torch.equal(first["network.hidden.0.weight"], other["network.hidden.0.weight"])
 
 
 def test_a_step_moves_the_weights_and_their_average() -> None:
@@ -93,7 +92,7 @@ def test_restore_refuses_the_state_of_another_network(run: Path) -> None:
     take_step(state)
     save_checkpoint(run, state.state_dict())
     with pytest.raises(DataError, match="does not match the network"):
-        restore_checkpoint(run, build_state(tiny_config(width=5)))
+        restore_checkpoint(run, build_state(tiny_config(hidden=5)))
 
 
 def test_training_stops_after_patience_and_keeps_the_best_weights() -> None:

@@ -31,8 +31,8 @@ Capture = pytest.CaptureFixture[str]
         ),
         (("train", "classifier", "--resume", "latest"), "no classifier run found in"),
         (
-            ("train", "classifier", "--preset", "best", "--model", "linear"),
-            "only available for --model cnn",
+            ("train", "classifier", "--preset", "best", "--model", "ridge"),
+            "only available for --model mlp",
         ),
         (("train", "gpt"), "No such command"),
         (("evalute",), "error: No such command 'evalute'; did you mean 'evaluate'?\n"),

@@ -23,4 +23,4 @@ def test_defaults_of_presets_and_models_are_listed(capsys: Capture) -> None:
     assert run("options", "classifier") == 0
     lines = capsys.readouterr().out.splitlines()
     (epochs,) = (line for line in lines if line.startswith("epochs"))
-    assert "8 (best: 24, linear: 15" in epochs
+    assert "4 (best: 8, ridge: 1" in epochs

@@ -113,7 +113,12 @@ def test_classifier_maps_other_colors_to_the_nearest(classifier: Run) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"task": "type", "width": 4, "hidden": 8}, {"model": "linear"}, {"model": "published"}],
+    [
+        {"task": "type", "hidden": 8},
+        {"model": "cnn", "width": 4, "hidden": 8},
+        {"model": "ridge"},
+        {"model": "published"},
+    ],
     ids=str,
 )
 def test_every_classifier_is_converted(options: dict[str, Any], tmp_path: Path) -> None:
