@@ -32,7 +32,18 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[1]
 MODULES = {"pillow": "PIL"}
 """Distributions with another name than their module."""
-SHARES = {"setup": 0.15, "tests": 0.25, "speed": 0.35, "classifier": 0.15, "training": 1.0}
+SHARES = {
+    "setup": 0.15,
+    "tests": 0.25,
+    "speed-vae-gan": 0.11,
+    "speed-adversarial": 0.11,
+    "speed-dcgan": 0.12,
+    "speed-mlp": 0.06,
+    "classifier": 0.15,
+    "training-vae-gan": 0.6,
+    "training-adversarial": 0.6,
+    "training-dcgan": 1.0,
+}
 """Share of the time that is left when a section starts, after which it starts nothing more."""
 DRY_RUN_MINUTES = 60.0
 """Time of a dry run, which takes a minute, on a machine of any speed."""

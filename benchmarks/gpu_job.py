@@ -15,7 +15,6 @@ from punkdata.snapshots.reader import open_snapshot
 from punkmodels.gan.config import DcganConfig, make_config
 from punkmodels.training.config import merge_options
 
-TRAINED_RECIPES = ("vae-gan", "adversarial", "dcgan")
 TINY_GAN: dict[str, Any] = {"model": {"width": 4, "z_dim": 8}}
 
 

@@ -71,8 +71,10 @@ def render_page(data: dict[str, Any]) -> str:
     if data.get("dry_run"):
         parts.append("All sizes are tiny: these figures show only that every section runs.")
     for name, section in data["sections"].items():
-        parts += [f"## {name.capitalize()}", _describe_status(section)]
-        parts += RENDERERS[name](section.get("results", {}))
+        kind, _, recipe = name.partition("-")
+        heading = f"## {kind.capitalize()}" + (f": {recipe}" if recipe else "")
+        parts += [heading, _describe_status(section)]
+        parts += RENDERERS[kind](section.get("results", {}))
         if "traceback" in section:
             parts.append(f"```\n{section['traceback'].strip()}\n```")
     if data["left_out"]:

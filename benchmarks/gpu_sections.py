@@ -10,12 +10,13 @@ import platform
 import subprocess
 import sys
 import time
-import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_job import TRAINED_RECIPES, Job
+from gpu_job import Job
 from gpu_speed import run_speed
 from synthetic_punks import build_synthetic_snapshot
 
@@ -86,12 +87,13 @@ def count_memory(config: DcganConfig, train: TrainingImages) -> dict[str, int]:
 def run_tests(job: Job) -> None:
     """Run the tests that are marked `gpu`; in a dry run, they are skipped."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", GPU_TESTS]
+    # Warnings of another version of PyTorch are listed, and are no errors.
     log = job.runs / "tests.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("w") as file:
             done = subprocess.run(
-                [*command, "-v", "--tb=short", "--color=no"],
+                [*command, "-v", "--tb=short", "--color=no", "-W", "default"],
                 cwd=REPOSITORY,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -153,32 +155,15 @@ def time_classifier(job: Job, batch_size: int) -> dict[str, Any]:
     }
 
 
-def run_training(job: Job) -> None:
-    """Train the presets `gpu` one after the other; what lacks time is resumed in the next call."""
-    job.results["trained"], failed = [], []
-    for recipe in TRAINED_RECIPES:
-        if job.time_left_s < EXPORT_S:
-            job.log(f"{recipe} gpu: no time left")
-            continue
-        try:
-            train_recipe(job, recipe)
-        except Exception:  # noqa: BLE001  # another recipe may work
-            failed.append(f"{recipe}: {traceback.format_exc()}")
-            job.log(failed[-1])
-    if failed:
-        raise RuntimeError("\n".join(failed))
-
-
-def train_recipe(job: Job, recipe: str) -> None:
-    """Train the preset `gpu` of a recipe, store its figures, and export its weights."""
+def run_training(recipe: str, job: Job) -> None:
+    """Train the preset `gpu` of a recipe, and export its weights; another call resumes it."""
     small = {"total_images": 16, "batch_size": 8} if job.dry_run else {}
     config = job.gan_config(recipe, **small)
     start_s = time.monotonic()
     run = train_until(job, job.runs / f"{recipe}-gpu", config)
     elapsed_s = time.monotonic() - start_s
     if not has_checkpoint(run):
-        job.log(f"{recipe} gpu: stopped before its first checkpoint, '{run}'")
-        return
+        raise OutOfTimeError(f"'{run}' was stopped before its first checkpoint")
     last = read_metrics(run)[-1]
     line = {
         "recipe": recipe,
@@ -189,7 +174,7 @@ def train_recipe(job: Job, recipe: str) -> None:
         "frechet_distance": last["frechet_distance_to_training"],
         "device": read_config(run)["device"]["reason"],
     }
-    job.results["trained"].append(line)
+    job.results["trained"] = [line]
     weights = job.runs / "weights" / f"{recipe}-gpu"
     export_generator(run, weights)
     job.report.keep_weights(weights)
@@ -226,10 +211,10 @@ def train_until(job: Job, runs: Path, config: DcganConfig) -> Path:
         return Path(vars(error)["run"])  # Stored by `naming_run`.
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[Job], None]] = {
     "setup": run_setup,
     "tests": run_tests,
-    "speed": run_speed,
+    **{f"speed-{recipe}": partial(run_speed, recipe) for recipe in RECIPES},
     "classifier": run_classifier,
-    "training": run_training,
+    **{f"training-{recipe}": partial(run_training, recipe) for recipe in RECIPES},
 }

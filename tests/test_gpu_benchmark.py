@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY
 
-SECTIONS = ["setup", "tests", "speed", "classifier", "training"]
+TRAINED = ["vae-gan", "adversarial", "dcgan"]
+HEADINGS = {
+    "setup": "Setup",
+    "tests": "Tests",
+    **{f"speed-{recipe}": f"Speed: {recipe}" for recipe in (*TRAINED, "mlp")},
+    "classifier": "Classifier",
+    **{f"training-{recipe}": f"Training: {recipe}" for recipe in TRAINED},
+}
+"""Headings on the page, by the name of the section."""
 
 
 @pytest.mark.slow
@@ -29,7 +37,7 @@ def test_dry_run_passes_all_sections_without_data(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((out / "gpu.json").read_text())
-    assert list(report["sections"]) == SECTIONS
+    assert list(report["sections"]) == list(HEADINGS)
     results = {}
     for name, section in report["sections"].items():
         assert section["status"] == "ok", section
@@ -37,14 +45,15 @@ def test_dry_run_passes_all_sections_without_data(tmp_path: Path) -> None:
     assert "100 synthetic punks" in results["setup"]["machine"]["data"]
     assert results["setup"]["memory"]["vae-gan"]["data set"] == 8000 * 576
     assert "skipped" in results["tests"]["output"] or "passed" in results["tests"]["output"]
-    measured = results["speed"]["measured"]
-    assert {line["loop"] for line in measured} == {"eager", "captured", "compiled"}
-    assert {line["recipe"] for line in measured} == {"vae-gan", "adversarial", "dcgan", "mlp"}
-    assert not results["speed"]["failed"] + results["speed"]["not_measured"]
+    for recipe in (*TRAINED, "mlp"):
+        speed = results[f"speed-{recipe}"]
+        assert {line["loop"] for line in speed["measured"]} == {"eager", "captured", "compiled"}
+        assert {line["precision"] for line in speed["measured"]} == {"float32", "bfloat16"}
+        assert not speed["failed"] + speed["not_measured"]
     assert results["classifier"]["trained"][0]["epochs"] == 1
-    assert all(line["images"] == 16 for line in results["training"]["trained"])
+    assert all(results[f"training-{name}"]["trained"][0]["images"] == 16 for name in TRAINED)
     page = (out / "gpu.md").read_text("utf-8")
-    assert all(f"## {name.capitalize()}\n" in page for name in SECTIONS)
+    assert all(f"## {heading}\n" in page for heading in HEADINGS.values())
     names = {"vae-gan-gpu", "adversarial-gpu", "dcgan-gpu", "classifier-batch-16"}
     assert {file.stem for file in out.glob("*.zip")} == names
     with zipfile.ZipFile(out / "vae-gan-gpu.zip") as archive:
@@ -93,7 +102,7 @@ def run_section(name, args, deadline_s):
     report.save()
 
 gpu.run_section = run_section
-only = ["setup", "tests", "speed"]
+only = ["setup", "tests", "speed-mlp"]
 args = argparse.Namespace(out=Path(sys.argv[2]), only=only, minutes=0.0, dry_run=False)
 assert gpu.run_all(args, grace_s=3.0) == 2
 """
@@ -107,5 +116,5 @@ def test_sections_that_crash_or_hang_do_not_stop_others(tmp_path: Path) -> None:
     assert sections["setup"]["reason"] == "exit code 7"
     assert sections["tests"]["reason"].startswith("killed")
     assert sections["tests"]["results"] == {"output": "before"}
-    assert sections["speed"]["status"] == "ok"
+    assert sections["speed-mlp"]["status"] == "ok"
     assert "**failed**: exit code 7" in (tmp_path / "gpu.md").read_text("utf-8")

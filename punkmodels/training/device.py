@@ -177,24 +177,33 @@ class CapturedStep:
         self.device: torch.device = device
         self.generator: torch.Generator = generator
         self.warmups_left: int = warmup_steps
+        self.stream: torch.cuda.Stream | None = None
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
         if self.device.type != "cuda":
             self.step()
             return
-        if self.warmups_left > 0:
-            # PyTorch requires warm-up on a side stream.
-            side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # untyped in torch
-            side_stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side_stream):
-                self.step()
-            torch.cuda.current_stream().wait_stream(side_stream)
-            self.warmups_left -= 1
-            return
-        if self.graph is None:
-            self.graph = torch.cuda.CUDAGraph()
-            self.graph.register_generator_state(self.generator)
-            with torch.cuda.graph(self.graph):
-                self.step()
-        self.graph.replay()
+        with torch.cuda.device(self.device):  # Streams belong to the current device.
+            if self.warmups_left > 0:
+                self._warm_up()
+                self.warmups_left -= 1
+                return
+            if self.graph is None:
+                self._capture()
+            assert self.graph
+            self.graph.replay()
+
+    def _warm_up(self) -> None:
+        # PyTorch requires warm-up on a side stream.
+        self.stream = self.stream or torch.cuda.Stream()  # type: ignore[no-untyped-call]  # in torch
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            self.step()
+        torch.cuda.current_stream().wait_stream(self.stream)
+
+    def _capture(self) -> None:
+        self.graph = torch.cuda.CUDAGraph()
+        self.graph.register_generator_state(self.generator)
+        with torch.cuda.graph(self.graph, stream=self.stream):
+            self.step()

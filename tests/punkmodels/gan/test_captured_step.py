@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -113,6 +114,22 @@ def test_steps_use_no_values_and_no_other_device(
     with RefuseSynchronization():
         step()
     assert state.losses.is_meta
+
+
+@every_step
+def test_no_autograd_graph_outlives_a_step(
+    options: dict[str, Any], phase: Phase, train: TrainingImages
+) -> None:
+    """A graph that is alive keeps the stream of the warm-up, which a capture must not wait for."""
+
+    def find_results() -> set[int]:
+        gc.collect()
+        return {id(t) for t in gc.get_objects() if type(t) is torch.Tensor and t.grad_fn}
+
+    _, step = make_step(train, options, phase, TrainEnv(CPU))
+    before = find_results()
+    step()
+    assert find_results() <= before
 
 
 @pytest.mark.parametrize(
