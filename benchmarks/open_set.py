@@ -1,6 +1,7 @@
 """How many images `predict` accepts and verifies: python benchmarks/open_set.py [--root data]
 
-Uses the bundled classifier on real punks, also in lossy formats, and on sprites that are no punks.
+Uses the bundled classifier on real punks, also in lossy formats, on outfits that no punk has, and
+on sprites that are no punks. The truth of the latter two follows from the layers of all punks.
 """
 
 from __future__ import annotations
@@ -14,11 +15,22 @@ import torch
 from renditions import RENDITIONS
 
 import punkmodels
+from punkdata.analysis.layers import recover_layers
+from punkdata.analysis.nearest_outfits import find_nearest_outfits
+from punkdata.analysis.outfit_suites import SUITE_NAMES
+from punkdata.analysis.outfits import NO_ACCESSORY, NUM_PIXELS, Compositor
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE, palette_indices
-from punkmodels.classifier.classifier import Classifier
+from punkdata.images.sprite import SIDE_PX
+from punkdata.traits import ACCESSORIES, TYPES
+from punkmodels.classifier.classifier import Classifier, predict_logits
+from punkmodels.classifier.metrics import ranking_scores
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.prediction import MAX_UNKNOWN_PIXELS, Prediction
 from punkmodels.data.splits import load_split
+from punkmodels.renderer.comparison import MAX_CORRECTED_PX, correct_labels
+from punkmodels.renderer.nearest_punks import find_nearest_punks
+from punkmodels.renderer.suites import load_suites
 
 LOSSY = ("AVIF q90 336", "AVIF q60 336", "WebP q80 336", "WebP q80 smooth 512")
 LOSSY += ("JPEG q85 336", "JPEG q60 336", "JPEG q85 smooth 250")
@@ -33,15 +45,21 @@ DIRECTIONS |= {"down and left": (1, -1), "down and right": (1, 1)}
 def print_open_set(root: Path) -> None:
     """Print how many images `predict` accepts and verifies, for punks and for other sprites."""
     model = punkmodels.load_classifier(device="cpu")
-    print("\n| images | number | accepted | all scores 1.00 | verified |\n|---|---|---|---|---|")
+    print("\n| images | number | accepted | all scores 1.00 | verified | mended |")
+    print("|---|---|---|---|---|---|")
     for split in ("train", "val", "test"):
         print_accepted(f"real punks, {split}", predict_sprites(model, sprites_of(root, split)))
     test = sprites_of(root, "test")
     for name in LOSSY:
         files = map(RENDITIONS[name], test[::LOSSY_EVERY])
         print_accepted(f"test punks, {name}", predict_files(model, files))
-    for name, sprites in make_other_sprites(test, sprites_of(root, "all")).items():
+    others = make_other_sprites(test, sprites_of(root, "all"))
+    for name, sprites in others.items():
         print_accepted(name, predict_sprites(model, sprites))
+    print_exact_match(root, model)
+    everyone = load_split(root, "latest", "default", "all")
+    layers = recover_layers(everyone.images.flatten(1).numpy(), everyone.labels.bool().numpy())
+    print_auroc(model, test, make_errors(root, Compositor(layers), others), Compositor(layers))
 
 
 def sprites_of(root: Path, split: str) -> np.ndarray:
@@ -103,8 +121,110 @@ def print_accepted(name: str, predictions: list[Prediction | None]) -> None:
     accepted = [p for p in predictions if p]
     certain = sum(min(p.scores[label] for label in p.labels) >= 0.995 for p in accepted)
     verified = sum(p.verified for p in accepted)
-    cells = (len(predictions), len(accepted), certain, verified)
+    mended = sum(p.verified and set(p.labels) != network_labels(p) for p in accepted)
+    cells = (len(predictions), len(accepted), certain, verified, mended)
     print(f"| {name} | " + " | ".join(f"{cell:,}" for cell in cells) + " |", flush=True)
+
+
+def network_labels(prediction: Prediction) -> set[str]:
+    """Return the labels that the network alone predicts."""
+    scores = prediction.scores
+    accessories = {name for name in ACCESSORIES if scores[name] > 0.5}
+    return {max(TYPES, key=lambda name: scores[name])} | accessories
+
+
+def print_exact_match(root: Path, model: Classifier) -> None:
+    """Print the share of punks with all visible labels right, with and without the search."""
+    train, val, test = (load_split(root, "latest", "default", s) for s in ("train", "val", "test"))
+    cases = {
+        f"real punks, {name}": (split.images.flatten(1).numpy(), split.visible.bool().numpy())
+        for name, split in (("val", val), ("test", test))
+    }
+    for name, suite in load_suites(train, val, test).items():
+        cases[f"legal outfits, {SUITE_NAMES[name]}"] = (suite.sprites, suite.labels)
+    print("\nall visible labels right\n")
+    print("| sprites | number | network | search alone | both |\n|---|---|---|---|---|")
+    for name, (indices, labels) in cases.items():
+        sprites = indices.reshape(-1, SIDE_PX, SIDE_PX)
+        network = logits_to_labels(predict_logits(model, torch.from_numpy(sprites))).numpy()
+        search, _ = find_nearest_punks(indices, MAX_CORRECTED_PX)
+        both, _ = correct_labels(PALETTE[sprites], network)
+        shares = [
+            f"{(found == labels).all(axis=1).mean():.4f}" for found in (network, search, both)
+        ]
+        print(f"| {name} | {len(labels):,} | {' | '.join(shares)} |", flush=True)
+
+
+def make_errors(
+    root: Path, compositor: Compositor, others: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return sprites that differ little from punks, uint8 (N, 24, 24, 4), by name."""
+    rng = np.random.default_rng(1)
+    test = load_split(root, "latest", "default", "test")
+    indices, rows = test.images.flatten(1).numpy(), np.arange(len(test))
+    other_punk = indices[rng.permutation(len(test))]
+    names = {"3 % of the pixels": round(0.03 * NUM_PIXELS), "one pixel": 1}
+    edited = {}
+    for name, count in names.items():
+        # Random places, but first those where the two punks differ.
+        order = (rng.random(indices.shape) + (indices == other_punk)).argsort(axis=1)[:, :count]
+        mixed = indices.copy()
+        mixed[rows[:, None], order] = other_punk[rows[:, None], order]
+        edited[f"{name} of another punk"] = mixed
+    edited["an accessory one pixel beside its place"] = misplace(
+        compositor, indices, test.visible.bool().numpy(), rng
+    )
+    chosen = (name for name in others if name.startswith(("chimeras", "one pixel", "generated")))
+    return {name: others[name] for name in chosen} | {
+        name: PALETTE[sprites.reshape(-1, SIDE_PX, SIDE_PX)] for name, sprites in edited.items()
+    }
+
+
+def misplace(
+    compositor: Compositor, indices: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Move one accessory of each sprite, uint8 (N, 576), if it has any, by one pixel."""
+    base, slots = compositor.encode(labels, indices)
+    rows = np.flatnonzero((slots < NO_ACCESSORY).any(axis=1))
+    base, slots = base[rows], slots[rows]
+    slot = (rng.random(slots.shape) + (slots == NO_ACCESSORY)).argmin(axis=1)
+    slots[np.arange(len(rows)), slot] = NO_ACCESSORY
+    without = compositor.draw(base, slots)
+    moves = rng.choice([-SIDE_PX, SIDE_PX, -1, 1], len(rows))
+    for drawn, sprite, move in zip(without, indices[rows], moves, strict=True):
+        own = np.flatnonzero(drawn != sprite)
+        drawn[(own + move) % NUM_PIXELS] = sprite[own]
+    return without
+
+
+def print_auroc(
+    model: Classifier, test: np.ndarray, errors: dict[str, np.ndarray], compositor: Compositor
+) -> None:
+    """Print how well two scores tell test punks from sprites that are no legal punk."""
+    print("\nAUROC of test punks against sprites that are no legal punks\n")
+    print("| sprites | number | confidence | different pixels |\n|---|---|---|---|")
+    real = score_sprites(model, test)
+    for name, sprites in errors.items():
+        indices = palette_indices(sprites).reshape(len(sprites), -1)
+        illegal = sprites[find_nearest_outfits(compositor, indices, 0).distance_px > 0]
+        scores = np.concatenate([real, score_sprites(model, illegal)])
+        is_real = np.arange(len(scores)) < len(real)
+        _, auroc = ranking_scores(np.stack([is_real] * 2, axis=1), scores)
+        cells = " | ".join(f"{value:.4f}" for value in auroc)
+        print(f"| {name} | {len(illegal):,} | {cells} |", flush=True)
+
+
+def score_sprites(model: Classifier, sprites: np.ndarray) -> np.ndarray:
+    """Return two scores that are high for punks, (N, 2).
+
+    They are the lowest confidence in a label, present or absent, and the number of different pixels
+    after the search, negated.
+    """
+    logits = predict_logits(model, torch.from_numpy(palette_indices(sprites)))
+    probabilities = logits.sigmoid().numpy()
+    confidence = np.maximum(probabilities, 1 - probabilities).min(axis=1)
+    _, different = correct_labels(sprites, logits_to_labels(logits).numpy())
+    return np.stack([confidence, -different.sum(axis=(1, 2))], axis=1)
 
 
 def main() -> None:

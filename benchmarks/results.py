@@ -39,6 +39,7 @@ BENCHMARKS = {
     "snapshot": Benchmark("Building and verifying a snapshot", ("--rounds", "3")),
     "fetch": Benchmark("Fetching from OpenSea", needs_root=False),
     "score": Benchmark("Classifier score against training time", has_plot=True),
+    "predict": Benchmark("Predicting 1,000 sprites", ("--rounds", "3")),
     "dcgan": Benchmark("One GAN step", ("--speed", "--rounds", "1")),
     "gallery": Benchmark("The gallery page"),
     "imports": Benchmark("Imports and help", needs_root=False),
