@@ -111,7 +111,7 @@ def predict_files(model: Classifier, files: Iterable[bytes]) -> list[Prediction 
     predictions: list[Prediction | None] = []
     for file in files:
         try:
-            predictions.append(model.predict(file))
+            predictions += model.predict([file])
         except ImageError:
             predictions.append(None)
     return predictions
