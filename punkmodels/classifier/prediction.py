@@ -114,7 +114,7 @@ def _make_prediction(
     different: Mask | None,
     probabilities: list[float],
 ) -> Prediction | ImageError:
-    # A verified image is a punk, for example an Alien with a bare head.
+    # A verified image is a punk, also with colors that no training punk has.
     is_verified = different is not None and not different.any()
     if unknown_pixels > MAX_UNKNOWN_PIXELS and not is_verified:
         return ImageError(

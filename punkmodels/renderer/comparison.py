@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from punkdata.errors import UsageError
 from punkdata.images.palette import PALETTE, palette_indices
+from punkdata.traits import check_traits, decode_labels
 from punkmodels.data.palette import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.renderer.nearest_punks import find_nearest_punks
 from punkmodels.renderer.network import conditions_from_labels, load_bundled_renderer
@@ -23,21 +25,33 @@ def correct_labels(sprites: Sprites, labels: Labels) -> tuple[Labels, Mask]:
     `sprites` are RGBA, uint8 (N, 24, 24, 4), in any colors, and `labels` are bool (N, 92). Labels
     stay as they are unless the search finds a punk with fewer different pixels, and with at most
     MAX_CORRECTED_PX: a sprite that is farther from all punks may be one of another collection.
+    Labels that no punk can have are replaced even if they draw the sprite, because the renderer has
+    only guessed how they look.
 
     Returns the labels, and the pixels in which each sprite differs from the punk with its labels,
     bool (N, 24, 24), see `find_different_pixels`.
     """
     labels, different = labels.copy(), find_different_pixels(sprites, labels)
-    rows = np.flatnonzero(different.any(axis=(1, 2)))
+    is_legal = np.array([_can_exist(row) for row in labels])
+    rows = np.flatnonzero(different.any(axis=(1, 2)) | ~is_legal)
     if len(rows):
         indices = palette_indices(sprites[rows]).reshape(len(rows), -1)
         nearest, is_near = find_nearest_punks(indices, MAX_CORRECTED_PX)
         rows, nearest = rows[is_near], nearest[is_near]
         other = find_different_pixels(sprites[rows], nearest)
-        is_better = _count(other) < _count(different[rows])
+        is_better = (_count(other) < _count(different[rows])) | ~is_legal[rows]
         rows = rows[is_better]
         labels[rows], different[rows] = nearest[is_better], other[is_better]
     return labels, different
+
+
+def _can_exist(labels: Labels) -> bool:
+    """Return whether a punk can have these labels, bool (92,)."""
+    try:
+        check_traits(*decode_labels(labels))
+    except UsageError:
+        return False
+    return True
 
 
 def find_different_pixels(sprites: Sprites, labels: Labels) -> Mask:

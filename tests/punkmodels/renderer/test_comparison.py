@@ -106,6 +106,15 @@ def test_labels_stay_if_no_other_punk_is_nearer() -> None:
     assert np.array_equal(correct_labels(sprite[None], hidden[None])[0][0], hidden)
 
 
+def test_labels_that_no_punk_can_have_are_replaced_although_they_draw_the_sprite() -> None:
+    labels = encode_labels("Female", ["Smile", "Tiara"]).astype(bool)
+    sprite = draw("Female", "Smile", "Tiara", skin_tone=2, impossible=True)
+    assert not find_different_pixels(sprite[None], labels[None]).any()
+    corrected, different = correct_labels(sprite[None], labels[None])
+    assert np.array_equal(corrected[0], encode_labels("Female", ["Tiara"]))
+    assert different.any()
+
+
 def test_labels_stay_if_no_punk_is_near() -> None:
     labels = encode_labels("Alien", ACCESSORIES).astype(bool)
     sprite = np.zeros((24, 24, 4), np.uint8)
