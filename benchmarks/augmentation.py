@@ -110,7 +110,9 @@ def train_with_fraction(
     # The number of steps does not depend on the number of generated examples.
     epochs = round(EPOCHS * (1 + max(FRACTIONS)) / (1 + fraction))
     augmentation = {"augment_with": str(renderer), "augment_fraction": fraction}
-    config = make_config(epochs=epochs, seed=seed, **(augmentation if fraction else {}))
+    config = make_config(
+        model="cnn", epochs=epochs, seed=seed, **(augmentation if fraction else {})
+    )
     runs = out / f"{fraction}-{seed}"
     checkpoints = sorted(runs.glob("0*/checkpoints/*.pt"))
     return train_classifier(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifier
     root: str | Path | None = None,
     *,
-    model: Literal["cnn", "published"] = "cnn",
+    model: Literal["mlp", "published"] = "mlp",
     trials: int = 20,
     epochs: int | None = None,
     study: str | Path | None = None,
@@ -39,7 +39,7 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
 
     Args:
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
-        model: Model and options to search: "cnn" or "published".
+        model: Model and options to search: "mlp" or "published".
         trials: Total number of trials, including those of a study that is resumed.
         epochs: Epochs of a trial that is not pruned, at least 2; by default those of the model.
         study: Folder of the study, which is resumed if it exists; by default `tune-<model>` in
@@ -64,10 +64,10 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
 
     Example:
         >>> run = punkmodels.tune_classifier("data", trials=20)
-        >>> pandas.read_csv("runs/tune-cnn/trials.csv")
+        >>> pandas.read_csv("runs/tune-mlp/trials.csv")
     """
-    if model not in ("cnn", "published"):
-        raise choice_error("model", model, ("cnn", "published"))
+    if model not in ("mlp", "published"):
+        raise choice_error("model", model, ("mlp", "published"))
     require_in_bounds("trials", trials, COUNT)
     require_in_bounds("epochs", epochs, TRIAL_EPOCHS)
     require_in_bounds("seed", seed, SEED)

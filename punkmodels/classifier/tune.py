@@ -1,10 +1,10 @@
 """Hyperparameter search of a classifier with Optuna: TPE proposes options, Hyperband prunes trials.
 
-    runs/tune-cnn/study.db        all trials, in SQLite; a search can be resumed, even after a kill
-    runs/tune-cnn/trials/00007-…  the run of the best trial; other runs are deleted
-    runs/tune-cnn/trials.csv      one line per trial
-    runs/tune-cnn/best.json       options of the best trial, and its scores on the test split
-    runs/tune-cnn/history.png, parallel.png and importance.png
+    runs/tune-mlp/study.db        all trials, in SQLite; a search can be resumed, even after a kill
+    runs/tune-mlp/trials/00007-…  the run of the best trial; other runs are deleted
+    runs/tune-mlp/trials.csv      one line per trial
+    runs/tune-mlp/best.json       options of the best trial, and its scores on the test split
+    runs/tune-mlp/history.png, parallel.png and importance.png
 
 Trials are compared on the validation split. The test split is used only for the best trial.
 """
@@ -33,24 +33,24 @@ from punkmodels.training.run_dir import list_runs, write_json
 if TYPE_CHECKING:
     import optuna
 
-TunableModel = Literal["cnn", "published"]
+TunableModel = Literal["mlp", "published"]
 SearchSpace = Callable[["optuna.Trial"], dict[str, Any]]
 TRIALS_DIR = "trials"
 """Subfolder for the runs of the trials; only runs in it are ever deleted."""
 
 
-def cnn_space(trial: optuna.Trial) -> dict[str, Any]:
-    """Suggest options of the model `cnn`."""
+def mlp_space(trial: optuna.Trial) -> dict[str, Any]:
+    """Suggest options of the model `mlp`."""
     return {
-        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128]),
+        "batch_size": trial.suggest_categorical("batch_size", [128, 256, 512, 1024]),
         "peak_lr": trial.suggest_float("peak_lr", 5e-4, 2e-2, log=True),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "width": trial.suggest_categorical("width", [8, 16, 32]),
-        "hidden": trial.suggest_categorical("hidden", [64, 128, 256]),
-        "color_embedding_dim": trial.suggest_categorical("color_embedding_dim", [4, 8, 16]),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.1, log=True),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.7),
+        "hidden": trial.suggest_categorical("hidden", [64, 128, 256, 512]),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
         "class_balance": trial.suggest_float("class_balance", 0.0, 1.0),
-        "pixel_noise": trial.suggest_float("pixel_noise", 0.0, 0.05),
+        "ridge_penalty": trial.suggest_float("ridge_penalty", 0.1, 100.0, log=True),
+        "composed_share": trial.suggest_float("composed_share", 0.3, 0.9),
+        "difficult_share": trial.suggest_float("difficult_share", 0.0, 0.6),
     }
 
 
@@ -68,7 +68,7 @@ def published_space(trial: optuna.Trial) -> dict[str, Any]:
 def tune_classifier(  # noqa: PLR0913  # a public function whose options are keyword-only
     root: Path,
     folder: Path,
-    model: TunableModel = "cnn",
+    model: TunableModel = "mlp",
     *,
     trials: int = 20,
     epochs: int | None = None,
@@ -96,7 +96,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
         load_matplotlib()  # Its configuration may be damaged; fail before the search.
     overrides: dict[str, Any] = {"seed": seed} | ({} if epochs is None else {"epochs": epochs})
     base = make_config(model=model, **overrides)
-    space = space or {"cnn": cnn_space, "published": published_space}[model]
+    space = space or {"mlp": mlp_space, "published": published_space}[model]
     # All trials use this snapshot, even if a newer one is built during the search.
     progress(0, None, "loading data")
     version = load_split(root, version, base.split_scheme, "val").version

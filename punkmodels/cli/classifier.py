@@ -60,9 +60,9 @@ AUGMENT_HELP = (
 )
 FRACTION_HELP = "Number of generated punks for each real one. (default: 0.5)"
 TUNE_MODEL_HELP = (
-    "Model and options to search. cnn: batch size, learning rate, dropout, layer sizes, weight "
-    "decay, sampling and pixel noise. published: batch size, learning rate, dropout, filters and "
-    "depth."
+    "Model and options to search. mlp: batch size, learning rate, dropout, hidden units, weight "
+    "decay, sampling and the penalty of the ridge regression. published: batch size, learning "
+    "rate, dropout, filters and depth."
 )
 TRIALS_HELP = "Total number of trials, including those of a resumed study."
 TRIAL_EPOCHS_HELP = "Epochs of a trial that is not pruned. (default: depends on --model)"
@@ -116,7 +116,7 @@ def tune_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    model: Annotated[Literal["cnn", "published"], typer.Option(help=TUNE_MODEL_HELP)] = "cnn",
+    model: Annotated[Literal["mlp", "published"], typer.Option(help=TUNE_MODEL_HELP)] = "mlp",
     trials: Annotated[int, typer.Option(min=COUNT.low, max=COUNT.high, help=TRIALS_HELP)] = 20,
     epochs: Annotated[
         int | None,

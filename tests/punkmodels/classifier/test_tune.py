@@ -18,7 +18,7 @@ from punkdata.snapshots.reader import Snapshot
 from punkmodels.classifier.config import make_config
 from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.pretrained import read_classifier_config
-from punkmodels.classifier.tune import cnn_space, published_space, tune_classifier
+from punkmodels.classifier.tune import mlp_space, published_space, tune_classifier
 from punkmodels.training.run_dir import create_run, list_runs, read_metrics
 
 Study = dict[str, Any]
@@ -30,9 +30,7 @@ def small_space(trial: Any) -> dict[str, Any]:
     return {
         "peak_lr": trial.suggest_float("peak_lr", 1e-5, 3e-2, log=True),
         "batch_size": trial.suggest_categorical("batch_size", [16, 48]),
-        "width": trial.suggest_categorical("width", [2]),
         "hidden": trial.suggest_categorical("hidden", [16]),
-        "color_embedding_dim": trial.suggest_categorical("color_embedding_dim", [4]),
     }
 
 
@@ -153,7 +151,7 @@ def test_other_options_are_refused_for_an_existing_study(
 ) -> None:
     with pytest.raises(UsageError, match=r"was started with epochs=4; .* study="):
         search(built_root, Path(study["path"]), epochs=5)
-    with pytest.raises(UsageError, match=r"was started with model=cnn seed=0;"):
+    with pytest.raises(UsageError, match=r"was started with model=mlp seed=0;"):
         search(built_root, Path(study["path"]), model="published", seed=5)
     with pytest.raises(UsageError, match=r"was started with version=s"):
         search(snapshot_with_hidden.path, Path(study["path"]))
@@ -176,10 +174,10 @@ def test_a_missing_optuna_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.M
         search(tmp_path, tmp_path / "study")
 
 
-@pytest.mark.parametrize(("model", "space"), [("cnn", cnn_space), ("published", published_space)])
+@pytest.mark.parametrize(("model", "space"), [("mlp", mlp_space), ("published", published_space)])
 def test_a_search_space_contains_the_default_options(model: Any, space: Any) -> None:
     defaults = make_config(model=model).model_dump()
     suggested = space(optuna.trial.FixedTrial(defaults))  # Raises for values outside the space.
     assert suggested == {name: defaults[name] for name in suggested}
-    assert {"batch_size", "peak_lr", "dropout", "width"} < set(suggested)
-    assert ("depth" in suggested) == (model == "published")
+    assert {"batch_size", "peak_lr", "dropout"} < set(suggested)
+    assert ("width" in suggested) == (model == "published")

@@ -39,13 +39,13 @@ def test_tune_prints_the_best_run_and_its_scores(
     command = tune_command(built_root, tmp_path)
     assert run(*command) == 0
     out, err = capsys.readouterr()
-    assert Path(out.strip()).parent == tmp_path / "tune-cnn" / "trials"
+    assert Path(out.strip()).parent == tmp_path / "tune-mlp" / "trials"
     for expected in ("2 trials, ", "test split: exact match", "wrote best.json, trials.csv and pl"):
         assert expected in err
     assert run(*command, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["trials"], result["run"]) == (2, out.strip())
-    assert {"batch_size", "peak_lr", "width"} < set(result["searched_options"])
+    assert {"batch_size", "peak_lr", "hidden"} < set(result["searched_options"])
 
 
 def test_tune_from_python_returns_the_best_run(built_root: Path, tmp_path: Path) -> None:
