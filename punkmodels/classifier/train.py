@@ -197,11 +197,11 @@ def _train_epoch(
     seed = distributed.random_seed(config.seed, state.epoch + 1)
     torch.manual_seed(seed)
     size = distributed.local_batch_size(config.batch_size)
-    images, labels = data.sample(state.steps_per_epoch * size, config, seed, state.ema)
     if config.model == "ridge":  # It is solved already.
         state.step += state.steps_per_epoch
-        logits = predict_logits(state.ema, images.cpu())
-        return classification_loss(logits, labels.cpu(), config).item()
+        logits = predict_logits(state.ema, data.images)
+        return classification_loss(logits, data.labels.cpu(), config).item()
+    images, labels = data.sample(state.steps_per_epoch * size, config, seed, state.ema)
     for batch, targets in zip(torch.split(images, size), torch.split(labels, size), strict=True):
         progress(state.images_seen, state.total_images, note)
         total_loss += training_step(state, augment(batch, config.pixel_noise), targets, env)
