@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from punkdata.errors import ImageError
 from punkdata.images.decode import TRANSPARENT_FILL
@@ -17,6 +17,9 @@ from punkdata.images.sprite import SIDE_PX
 
 FORMATS = ("PNG", "JPEG", "WebP", "AVIF")
 MAX_PICTURE_PX = 9_000_000  # Number of pixels of a screenshot of 4096x2160.
+
+
+_FILL = np.array(ImageColor.getrgb(TRANSPARENT_FILL), np.uint8)
 
 
 def find_readings(data: bytes) -> Iterator[list[Reading]]:
@@ -33,12 +36,13 @@ def find_readings(data: bytes) -> Iterator[list[Reading]]:
     image = open_any_image(data, _check_size)
     if getattr(image, "n_frames", 1) != 1:
         return
-    rgb = _flatten(load_pixels(image))
+    rgba = load_pixels(image).convert("RGBA")
+    rgb = _flatten(rgba)
     is_lossy = not is_lossless(data)
     height, width = rgb.shape[:2]
     if height == width:
         whole = read_cells(rgb, Box(0, 0, width / SIDE_PX), is_lossy=is_lossy)
-        for reading in (whole, read_smooth(rgb, is_lossy=is_lossy)):
+        for reading in (whole, read_smooth(np.asarray(rgba), _FILL, is_lossy=is_lossy)):
             yield [reading] if reading else []
     for scale in candidate_scales(rgb):
         readings = (read_cells(rgb, box, is_lossy=is_lossy) for box in find_boxes(rgb, scale))
@@ -52,7 +56,6 @@ def _check_size(width: int, height: int) -> None:
 
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:
     """Return the pixels, RGB (height, width, 3), over a color that no punk has."""
-    rgba = image.convert("RGBA")
-    flat = Image.new("RGBA", rgba.size, TRANSPARENT_FILL)
-    flat.alpha_composite(rgba)
+    flat = Image.new("RGBA", image.size, TRANSPARENT_FILL)
+    flat.alpha_composite(image)
     return np.asarray(flat.convert("RGB"))
