@@ -104,11 +104,10 @@ def explain(seen: Observation) -> tuple[Outfit, ColorChange] | None:
             outfit, _ = climb(BASES[int(totals.argmin())], costs)
             if _is_proven(outfit, seen, UNCHANGED):
                 return outfit, UNCHANGED
-    for change in _guess_changes(seen, bases):
-        found = _explain_changed(seen, change, bases)
-        if found:
-            return found
-    return None
+    guesses = (_explain_changed(seen, change, bases) for change in _guess_changes(seen, bases))
+    found = [result for result in guesses if result]
+    # In different changed colors, different punks can look the same.
+    return found[0] if len({outfit.labels for outfit, _ in found}) == 1 else None
 
 
 def _explain_changed(
