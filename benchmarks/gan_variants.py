@@ -18,7 +18,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from dcgan import train_or_find, training_seconds
+from dcgan import train_or_find
 from measure import describe_machine, format_mean
 from torch import nn
 from torch.nn import functional as F
@@ -37,14 +37,8 @@ from punkmodels.gan.reference import RealPunks
 from punkmodels.training.run_dir import list_runs
 
 NUM_SAMPLES = 2000  # one subset of the usual size
-DIGITS = {
-    "frechet_distance": 2,
-    "frechet_distance_pixels": 2,
-    "precision": 3,
-    "recall": 3,
-    "minutes": 1,
-}
-SCORES = [key for key in DIGITS if key != "minutes"]
+DIGITS = {"frechet_distance": 2, "frechet_distance_pixels": 2, "precision": 3, "recall": 3}
+"""Scores of the table, and their decimals."""
 CPU = torch.device("cpu")
 SCALES = "no branch, logits at three scales"
 FROZEN_FEATURES = "no branch, frozen features"
@@ -183,7 +177,7 @@ def score_variant(
         )
     sprites = torch.cat(list(sample_batches(load_generator(run, CPU), NUM_SAMPLES, 0)))
     found = evaluate_sprites(name, sprites, real).scores["generated"]
-    scores = {key: found[key] for key in SCORES} | {"minutes": training_seconds(run) / 60}
+    scores = {key: found[key] for key in DIGITS}
     stored.write_text(json.dumps(scores))
     return scores
 
@@ -215,10 +209,13 @@ def main() -> None:
         print(f"# {name}, seed {seed}: {scores[name][-1]}", flush=True)
     print(f"{describe_machine()}, torch {torch.__version__}, threads and precision benchmarked")
     print(f"{args.total_images:,} images, seeds 0 to {args.seeds - 1}, split {args.split}\n")
-    keys = {key: SCORE_NAMES.get(key, key) for key in scores[names[0]][0]}
-    print(f"| variant | {' | '.join(keys.values())} |\n|---|{'---|' * len(keys)}")
+    print(f"| variant | {' | '.join(SCORE_NAMES[key] for key in DIGITS)} |")
+    print("|---" * (1 + len(DIGITS)) + "|")
     for name, each in scores.items():
-        cells = [format_mean([float(score[key]) for score in each], DIGITS[key]) for key in keys]
+        cells = [
+            format_mean([float(score[key]) for score in each], digits)
+            for key, digits in DIGITS.items()
+        ]
         print(f"| {name} | {' | '.join(cells)} |")
 
 
