@@ -140,6 +140,8 @@ gpu: $(READY)
 bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
+	$(BIN)/python benchmarks/gan_variants.py adversarial
+	$(BIN)/python benchmarks/gan_variants.py vae-gan
 	$(BIN)/python benchmarks/sampled_labels.py
 	$(BIN)/python benchmarks/label_gan.py
 	$(BIN)/python benchmarks/pixel_models.py
