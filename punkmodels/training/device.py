@@ -191,7 +191,7 @@ class CapturedStep:
                 return
             if self.graph is None:
                 self._capture()
-            assert self.graph
+            assert self.graph is not None
             self.graph.replay()
 
     def _warm_up(self) -> None:
