@@ -134,7 +134,7 @@ class TwoDiscriminators(Discriminator):
 
 
 def add_scales(config: DcganConfig, shape: ImageShape) -> Discriminator:
-    """Return a discriminator with another one beside it, whose logits are at 12x12, 6x6 and 3x3."""
+    """Return a discriminator and a second one with logits at 12x12, 6x6 and 3x3."""
     discriminator = TwoDiscriminators(config, shape)
     discriminator.second = ScaleLogits(shape.channels + config.model.color_embedding_dim, 16)
     return discriminator
@@ -165,7 +165,7 @@ def discriminator_of(name: str, args: argparse.Namespace) -> Any:
 def score_variant(
     name: str, config: DcganConfig, real: RealPunks, args: argparse.Namespace
 ) -> dict[str, float]:
-    """Return the scores of a variant, which are stored beside its run; train it if necessary."""
+    """Return the scores of a variant, stored in its folder; train it if necessary."""
     folder = args.out / config.recipe / name.replace(" ", "-") / f"seed-{config.seed}"
     stored = folder / f"{config.total_images}-images-{args.split}.json"
     if stored.exists():

@@ -43,7 +43,7 @@ class Report:
         write_atomic(self.folder / "gpu.md", render_page(self.data).encode())
 
     def keep_weights(self, weights: Path) -> None:
-        """Pack a folder of exported weights into an archive beside the report, if it fits.
+        """Pack a folder of exported weights into an archive, if it fits.
 
         Otherwise, the folder stays where it is, and the report names it.
         """

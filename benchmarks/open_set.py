@@ -171,7 +171,7 @@ def make_errors(
         mixed = indices.copy()
         mixed[rows[:, None], order] = other_punk[rows[:, None], order]
         edited[f"{name} of another punk"] = mixed
-    edited["an accessory one pixel beside its place"] = misplace(
+    edited["an accessory moved by one pixel"] = misplace(
         compositor, indices, test.visible.bool().numpy(), rng
     )
     chosen = (name for name in others if name.startswith(("chimeras", "one pixel", "generated")))

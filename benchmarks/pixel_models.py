@@ -1,6 +1,6 @@
 """Baselines that model pixels: python benchmarks/pixel_models.py [made] [diffusion]
 
-Trains two models of the palette indices of a sprite on the training split, each in about 15 minutes
+Trains two models of the palette indices of a sprite on the training split, each in some minutes
 on one thread, generates 10,000 sprites, and prints their scores. Neither uses labels.
 
     made       autoregressive in reading order: a masked autoencoder (Germain et al., "MADE: Masked

@@ -127,7 +127,7 @@ def exchanges(outfit: Outfit) -> list[Outfit]:
 def climb(start: Outfit, costs: Floats) -> tuple[Outfit, float]:
     """Change an outfit until no change makes its drawing cheaper; return it and its cost.
 
-    `costs` (P,) is the cost of each pair. Gives up early on what is no punk.
+    `costs` (P,) is the cost of each pair. Stops early if it finds no punk.
     """
     table = load_pair_table()
     best, best_cost = start, float(costs @ table.draw([start])[:, 0])

@@ -26,7 +26,7 @@ def find_readings(data: bytes) -> Iterator[list[Reading]]:
     """Yield readings of the sprites that a picture may show, in groups of one scale.
 
     `data` are the bytes of a PNG, JPEG, WebP or AVIF. Most readings are wrong, and several may be
-    of one sprite: `Box.overlaps` tells which. The likeliest scale comes first. Yields nothing if
+    of one sprite: `Box.overlaps` says which. The likeliest scale comes first. Yields nothing if
     the picture is too large or too small, or of another format.
 
     Raises ImageError if the file is damaged.
