@@ -1,5 +1,7 @@
 """The gallery: one self-contained HTML file that shows all punks of a snapshot.
 
-`html.py` packs the data and joins it with the scripts, style and markup in `page/`. Only the
-`gallery` command imports it.
+`page_data.py` collects the data; `html.py` packs it and joins it with the modules, styles and
+markup in `page/`. There, `data/` has pure modules that Node can test, `dom/` elements, `panels/`
+what surrounds a view, `views/` the views, and `table.js` lists the panels and the views. Only the
+`gallery` command imports this package.
 """

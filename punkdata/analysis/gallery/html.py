@@ -1,59 +1,28 @@
 """The gallery: one HTML file that shows all punks, and loads nothing from the network.
 
-The plain files in `page/` are joined with the data of the punks as JSON columns and their sprites
-as palette indices, both gzipped and encoded in base64. The content security policy of the page
-allows its one script and its one style, by their hashes, and no connections.
+The files in `page/` are joined with the data of the punks as JSON columns and their sprites as
+palette indices, both gzipped and encoded in base64. The content security policy of the page allows
+its one script and its one style, by their hashes, and no connections.
 """
 
 import base64
 import gzip
 import hashlib
 import json
+import posixpath
+import re
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from string import Template
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from punkdata.errors import DataError
-from punkdata.rarity import rarity_terms
-from punkdata.snapshots.prices import MAIN_MARKET
+from punkdata.analysis.gallery.page_data import build_page_data, index_colors
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_labels, extract_sprites
-from punkdata.splits import SPLITS
-from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
-SCRIPTS = (
-    *("dom", "format", "sprites", "collection", "state", "selection"),
-    *("grid", "chart", "charts", "filters", "detail", "main"),
-)
-"""Names of the scripts in `page/`, in the order in which they are joined."""
-COLUMNS = {
-    "id": "punk_id",
-    "type": "type_id",
-    "accessories": "accessory_ids",
-    "saleCount": "sale_count",
-    "last": "last_sale_eth",
-    "median": "median_sale_eth",
-    "highest": "max_sale_eth",
-    "rarityScore": "rarity_score",
-    "rarityRank": "rarity_rank",
-    "listing": "lowest_listing_eth",
-}
-"""Columns that the page shows as they are: from the name in its data to that in the snapshot."""
-
-
-FLAG_TEXTS = {
-    "is_zero_amount": "nothing paid",
-    "is_other_currency": "not in ETH",
-    "is_bundle": "sold with others",
-    "is_self_trade": "self-trade",
-    "is_outlier": "outlier",
-}
-"""What the page shows for each flag of a sale."""
+IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
+"""An import statement in a module of the page; only named imports without `as` are supported."""
 
 
 def render_gallery(snapshot: Snapshot) -> str:
@@ -63,10 +32,10 @@ def render_gallery(snapshot: Snapshot) -> str:
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
     data = build_page_data(snapshot, punks, sales) | {"palette": palette}
-    folder = files("punkdata.analysis.gallery") / "page"
-    style = (folder / "gallery.css").read_text("utf-8")
-    script = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    return Template((folder / "gallery.html").read_text("utf-8")).substitute(
+    page = files("punkdata.analysis.gallery") / "page"
+    style = join_styles(page)
+    script = join_modules(page)
+    return Template((page / "page.html").read_text("utf-8")).substitute(
         version=snapshot.version,
         policy=f"default-src 'none'; script-src '{_csp_hash(script)}'; "
         f"style-src '{_csp_hash(style)}'; base-uri 'none'; form-action 'none'",
@@ -77,83 +46,42 @@ def render_gallery(snapshot: Snapshot) -> str:
     )
 
 
-def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
-    """Return the data of the page except for sprites, with a value for each row of `punks`.
+def join_modules(page: Traversable) -> str:
+    """Return `main.js` and all modules that it imports as one script without imports and exports.
 
-    Times are Unix seconds, prices are in ETH, and unknown values are null.
+    All modules share one scope, so their top-level names must differ.
     """
-    split_ids = {name: number for number, name in enumerate(SPLITS)}
-    data: dict[str, Any] = {
-        "version": snapshot.version,
-        "typeNames": TYPES,
-        "accessoryNames": ACCESSORIES,
-        "hiddenAccessories": [[]] * len(punks),
-        "split": [split_ids[name] for name in punks["split"].to_pylist()],
-        "splitById": [split_ids[name] for name in punks["split_by_id"].to_pylist()],
-        **_describe_rarity(extract_labels(punks)),
-        "lastSoldAt": _to_unix_seconds(punks["last_sold_at"]),
-        "sales": None,
-        "noPricesHelp": "This snapshot has no prices, because its source, "
-        f"{snapshot.manifest.source}, has none. To get them from OpenSea, run: "
-        "punkdata fetch --instant-key && punkdata build-dataset",
-    }
-    data |= {name: punks[column].to_pylist() for name, column in COLUMNS.items()}
-    if "hidden_accessories" in punks.column_names:  # Snapshots of schema 1 lack this column.
-        hidden = punks["hidden_accessories"].to_pylist()
-        data["hiddenAccessories"] = [[ACCESSORY_IDS[name] for name in names] for names in hidden]
-    if sales is not None:
-        sales = sales.append_column("row", pc.index_in(sales["punk_id"], punks["punk_id"]))
-        sales = sales.filter(pc.is_valid(sales["row"]))
-        notes = [_describe_unpriced(sale) for sale in sales.to_pylist()]
-        prices = zip(sales["price_eth"].to_pylist(), notes, strict=True)
-        data["sales"] = {
-            "row": sales["row"].to_pylist(),
-            "at": _to_unix_seconds(sales["sold_at"]),
-            "eth": [None if note else price for price, note in prices],
-            "note": notes,
-        }
-    return data
+    modules = "\n".join(read_modules(page).values())
+    return re.sub(r"^export (?=\w)", "", IMPORT.sub("", modules), flags=re.MULTILINE)
 
 
-def _describe_rarity(labels: NDArray[np.uint8]) -> dict[str, list[float]]:
-    """Return the terms of the rarity score in bits: by label, and by number of accessories."""
-    terms = rarity_terms(labels)
-    counts = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
-    by_count = np.zeros(counts.max() + 1)
-    by_count[counts] = terms[:, -1]
-    return {"rarityBits": terms[:, :-1].max(axis=0).tolist(), "rarityCountBits": by_count.tolist()}
+def read_modules(page: Traversable) -> dict[str, str]:
+    """Return the source of each module by its path, a module after those that it imports."""
+    modules: dict[str, str] = {}
+
+    def visit(path: str, importers: tuple[str, ...]) -> None:
+        if path in importers:
+            raise ValueError(f"the modules import each other: {' -> '.join((*importers, path))}")
+        if path in modules:
+            return
+        source = (page / path).read_text("utf-8")
+        for imported in IMPORT.findall(source):
+            visit(
+                posixpath.normpath(posixpath.join(posixpath.dirname(path), imported)),
+                (*importers, path),
+            )
+        modules[path] = source
+
+    visit("main.js", ())
+    return modules
 
 
-def _describe_unpriced(sale: dict[str, Any]) -> str | None:
-    """Return what a sale is that price statistics leave out; None for a priced sale."""
-    reasons = [text for name, text in FLAG_TEXTS.items() if sale[name]]
-    if sale["market"] != MAIN_MARKET:
-        reasons.insert(0, f"market {sale['market']}")
-    if sale["price_eth"] is not None:
-        return ", ".join((f"{sale['price_eth']:g} ETH", *reasons)) if reasons else None
-    return ", ".join(reasons) or "payment unknown"
-
-
-def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Convert RGBA sprites, uint8 (N, 24, 24, 4), to indices into a palette of their colors.
-
-    Returns the indices, uint8 (N, 24, 24), and the palette, up to 256 colors as "rrggbbaa".
-    """
-    keys = np.ascontiguousarray(sprites).view(">u4")[..., 0].astype(np.uint32)
-    colors = np.unique(keys)  # return_inverse would take four times as long as searchsorted.
-    if len(colors) > 256:  # An index is one byte.
-        raise DataError(
-            f"cannot create a gallery: the sprites have {len(colors)} colors, "
-            "more than the maximum of 256"
-        )
-    indices = np.searchsorted(colors, keys).astype(np.uint8)
-    return indices, [f"{key:08x}" for key in colors.tolist()]
-
-
-def _to_unix_seconds(times: pa.ChunkedArray) -> list[int | None]:
-    seconds = times.cast(pa.timestamp("s", "UTC"), safe=False).cast(pa.int64())
-    result: list[int | None] = seconds.to_pylist()
-    return result
+def join_styles(page: Traversable) -> str:
+    """Return the style sheets as one: `base.css`, and then the others by name."""
+    sheets = sorted(
+        (page / "styles").iterdir(), key=lambda file: (file.name != "base.css", file.name)
+    )
+    return "".join(sheet.read_text("utf-8") for sheet in sheets)
 
 
 def _pack(data: bytes) -> str:

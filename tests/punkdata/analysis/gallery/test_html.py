@@ -4,7 +4,9 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import re
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from punkdata.analysis.gallery.html import SCRIPTS, index_colors, render_gallery
+from punkdata.analysis.gallery.html import IMPORT, join_modules, read_modules, render_gallery
+from punkdata.analysis.gallery.page_data import index_colors
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.sale_flags import is_priced
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORIES, TYPES
+
+PAGE = Path(str(files("punkdata.analysis.gallery") / "page"))
 
 
 def unpack(page: str, element_id: str) -> bytes:
@@ -133,6 +138,35 @@ def test_up_to_256_colors_are_indexed_exactly() -> None:
         index_colors(sprites)
 
 
-def test_every_file_of_the_page_is_used() -> None:
-    names = {path.name for path in (files("punkdata.analysis.gallery") / "page").iterdir()}
-    assert names == {"gallery.html", "gallery.css", *(f"{name}.js" for name in SCRIPTS)}
+def test_every_module_of_the_page_is_used() -> None:
+    found = {str(path.relative_to(PAGE)) for path in PAGE.rglob("*.js")}
+    assert set(read_modules(PAGE)) == found
+
+
+def test_modules_import_only_names_that_are_exported() -> None:
+    modules = read_modules(PAGE)
+    exported = {
+        path: set(re.findall(r"^export (?:async )?\w+ (\w+)", source, re.MULTILINE))
+        for path, source in modules.items()
+    }
+    for path, source in modules.items():
+        for statement in IMPORT.finditer(source):
+            imported = os.path.normpath(Path(path).parent / statement[1])
+            names = re.findall(r"\w+", statement[0].split("}")[0].removeprefix("import"))
+            assert set(names) <= exported[imported], (path, imported)
+
+
+def test_modules_share_one_scope_without_duplicate_names() -> None:
+    script = join_modules(PAGE)
+    names = re.findall(
+        r"^(?:async )?(?:function\*?|const|let|var|class) (\w+)", script, re.MULTILINE
+    )
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert not re.search(r"^(import|export)\b|^const [\[{]", script, re.MULTILINE)
+
+
+def test_modules_that_import_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "main.js").write_text('import { a } from "./a.js";\n', "utf-8")
+    (tmp_path / "a.js").write_text('import { b } from "./main.js";\n', "utf-8")
+    with pytest.raises(ValueError, match=r"each other: main\.js -> a\.js -> main\.js"):
+        join_modules(tmp_path)

@@ -1,31 +1,16 @@
-// The charts of the selected punks: prices, sales and label counts.
+// The charts of prices and sales of the selected punks.
 
-const TWO_COLUMNS_MIN_WIDTH = 1000; // CSS pixels
-const COLUMN_GAP = 16;
-const FIGURE_FRAME = 34; // horizontal padding and border of a figure, both sides
-
-/** Create the charts of these rows for a container of this width in CSS pixels. */
-function createCharts(collection, rows, toggleLabel, width) {
-  const fullWidth = width - FIGURE_FRAME;
-  const columnWidth =
-    width < TWO_COLUMNS_MIN_WIDTH ? fullWidth : (width - COLUMN_GAP) / 2 - FIGURE_FRAME;
-  const createNote = (text) => createElement("p", { className: "note wide" }, text);
-  if (!rows.length) return [createNote(NO_MATCH_TEXT)];
-  const labelCounts = createLabelCounts(collection, rows, toggleLabel);
-  if (!collection.sales) return [createNote(collection.noPricesHelp), labelCounts];
-  const sales = rows.flatMap((row) => collection.salesByRow[row]);
-  const pricedSales = sales.filter((sale) => collection.sales.eth[sale] !== null);
-  if (!pricedSales.length) return [createNote("None of these punks has a sale in ETH."), labelCounts];
-  const saleMonths = getSaleMonths(collection.sales);
-  const months = pricedSales.map((sale) => saleMonths[sale]);
-  const range = [months.reduce((a, b) => Math.min(a, b)), months.reduce((a, b) => Math.max(a, b))];
-  return [
-    createPriceByTypeChart(collection, pricedSales, sales.length - pricedSales.length, range, fullWidth),
-    createSalesPerMonthChart(collection, sales, range, columnWidth),
-    createPriceByCountChart(collection, rows, columnWidth),
-    labelCounts,
-  ];
-}
+import { getSaleMonths } from "../data/collection.js";
+import { formatEth, formatMonth, formatPrice, pluralize } from "../data/format.js";
+import {
+  addToGroup,
+  computeMedian,
+  computePriceRange,
+  computeQuantile,
+  computeYearTicks,
+} from "../data/statistics.js";
+import { createChart, describeMinPrice, INSET } from "../dom/chart.js";
+import { createElement, createSvg } from "../dom/elements.js";
 
 /** Return a sentence about sales that prices leave out, or "" if there are none. */
 function describeLeftOut(n) {
@@ -34,7 +19,7 @@ function describeLeftOut(n) {
 }
 
 /** Create the chart of monthly median prices, one line per type. */
-function createPriceByTypeChart(collection, pricedSales, numLeftOut, range, width) {
+export function createPriceByTypeChart(collection, pricedSales, numLeftOut, range, width) {
   const { typeNames, sales } = collection;
   const saleMonths = getSaleMonths(sales);
   const pricesByType = typeNames.map(() => new Map());
@@ -88,7 +73,7 @@ function drawPriceSeries(points, type, typeName, x, y) {
 }
 
 /** Create the bar chart of the number of sales in each month. */
-function createSalesPerMonthChart(collection, sales, range, width) {
+export function createSalesPerMonthChart(collection, sales, range, width) {
   const saleMonths = getSaleMonths(collection.sales);
   const counts = new Map();
   for (const sale of sales) counts.set(saleMonths[sale], (counts.get(saleMonths[sale]) ?? 0) + 1);
@@ -114,7 +99,7 @@ function createSalesPerMonthChart(collection, sales, range, width) {
 }
 
 /** Create the box plot of the last sale prices, by number of accessories. */
-function createPriceByCountChart(collection, rows, width) {
+export function createPriceByCountChart(collection, rows, width) {
   const pricesByCount = new Map();
   for (const row of rows) {
     if (collection.last[row] === null) continue;
@@ -162,78 +147,4 @@ function drawBox([count, n, p10, p25, median, p75, p90], x, y) {
     createSvg("rect", { x: left, width: 2 * halfWidth, y: y(p75), height, class: "bar" }),
     createSvg("line", { x1: left, x2: right, y1: y(median), y2: y(median), class: "median" }),
   );
-}
-
-/** Create the tables of label counts with bars; a click on a name filters by that label. */
-function createLabelCounts(collection, rows, toggleLabel) {
-  const counts = countLabels(collection, rows);
-  const present = counts.map((_, label) => label).filter((label) => counts[label]);
-  present.sort((a, b) => counts[b] - counts[a] || a - b);
-  const createRow = (label) => {
-    const percent = (100 * counts[label]) / rows.length;
-    const bar = createElement("div", { className: "bar" });
-    bar.style.width = `${percent}%`;
-    const button = createElement(
-      "button",
-      { type: "button", "data-label": label, onclick: () => toggleLabel(label) },
-      collection.labelNames[label],
-    );
-    return createElement(
-      "tr",
-      {},
-      createElement("th", { scope: "row" }, button),
-      createElement("td", {}, formatCount(counts[label])),
-      createElement("td", {}, `${percent.toFixed(1)}%`),
-      createElement("td", { "aria-hidden": "true" }, bar),
-    );
-  };
-  const createTable = (caption, labels) =>
-    createElement(
-      "table",
-      { className: "label-counts" },
-      createElement("caption", {}, caption),
-      createElement("tbody", {}, ...labels.map(createRow)),
-    );
-  const isType = (label) => label < collection.typeNames.length;
-  const punks = rows.length === 1 ? "1 punk" : `the ${pluralize(rows.length, "punk")}`;
-  return createElement(
-    "figure",
-    { className: "wide" },
-    createElement(
-      "figcaption",
-      {},
-      createElement("h2", {}, "Labels"),
-      createElement("p", { className: "note" }, `Share of ${punks} with each label. Click a name to filter.`),
-    ),
-    createTable("Types", present.filter(isType)),
-    createTable("Accessories", present.filter((label) => !isType(label))),
-  );
-}
-
-/** Create the chart of all priced sales of one punk. */
-function createPriceHistoryChart(collection, row, pricedSales) {
-  const points = pricedSales.map((sale) => [collection.sales.at[sale], collection.sales.eth[sale]]);
-  const times = points.map(([at]) => at);
-  const prices = points.map(([, price]) => price);
-  const range = [Math.min(...times), Math.max(...times)];
-  const type = collection.type[row];
-  const path = (x, y) => points.map(([at, price], i) => `${i ? "L" : "M"}${x(at)} ${y(price)}`).join("");
-  return createChart({
-    title: "Price history",
-    note: `Price of each sale, in ETH.${describeMinPrice(prices)}`,
-    xAxis: { range, ticks: range.map((at) => [at, `${new Date(at * 1000).getUTCFullYear()}`]) },
-    yAxis: { range: computePriceRange(prices), isLog: true },
-    width: 330,
-    height: 170,
-    draw: (x, y) => [
-      createSvg("path", { d: path(x, y), class: `series stroke-${type}` }),
-      ...points.map(([at, price]) =>
-        createSvg(
-          "circle",
-          { cx: x(at), cy: y(price), r: 3, class: `fill-${type}` },
-          createSvg("title", {}, `${formatDate(at)}: ${formatEth(price)}`),
-        ),
-      ),
-    ],
-  });
 }

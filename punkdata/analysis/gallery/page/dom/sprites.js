@@ -1,18 +1,12 @@
-// Sprites: drawing them on a canvas, and comparing their pixels.
+// Sprites, drawn on a canvas.
 
-const SIDE = 24;
-const NUM_PIXELS = SIDE * SIDE;
-
-/** Convert "rrggbbaa" colors to 32-bit words in the byte order of ImageData on this machine. */
-function packColors(palette) {
-  const bytes = palette.flatMap((rgba) => rgba.match(/../g).map((hex) => parseInt(hex, 16)));
-  return new Uint32Array(new Uint8Array(bytes).buffer);
-}
+import { NUM_PIXELS, SIDE } from "../data/pixels.js";
+import { createElement } from "./elements.js";
 
 const sharedCanvas = document.createElement("canvas");
 
 /** Draw the sprites of these rows unscaled, on a shared canvas that the next call overwrites. */
-function drawSpriteSheet({ pixels, colors }, rows, columns) {
+export function drawSpriteSheet({ pixels, colors }, rows, columns) {
   const width = columns * SIDE;
   const image = new ImageData(width, Math.ceil(rows.length / columns) * SIDE);
   const output = new Uint32Array(image.data.buffer);
@@ -32,7 +26,7 @@ function drawSpriteSheet({ pixels, colors }, rows, columns) {
 }
 
 /** Create a canvas with one enlarged sprite; `factor` is CSS pixels per sprite pixel. */
-function createPortrait(collection, row, factor) {
+export function createPortrait(collection, row, factor) {
   // An integer number of device pixels per sprite pixel keeps the edges sharp.
   const scale = Math.max(1, Math.round(factor * window.devicePixelRatio));
   const canvas = createElement("canvas", {
@@ -47,16 +41,4 @@ function createPortrait(collection, row, factor) {
   context.imageSmoothingEnabled = false;
   context.drawImage(drawSpriteSheet(collection, [row], 1), 0, 0, scale * SIDE, scale * SIDE);
   return canvas;
-}
-
-/** Find the n nearest punks by number of differing pixels, as pairs [row, pixels]. */
-function findNearest({ count, pixels }, row, n) {
-  const own = pixels.subarray(row * NUM_PIXELS, (row + 1) * NUM_PIXELS);
-  const distances = [];
-  for (let other = 0, at = 0; other < count; other++) {
-    let distance = 0;
-    for (let i = 0; i < NUM_PIXELS; i++) distance += pixels[at++] !== own[i];
-    if (other !== row) distances.push([other, distance]);
-  }
-  return distances.sort((a, b) => a[1] - b[1]).slice(0, n);
 }

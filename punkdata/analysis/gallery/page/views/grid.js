@@ -1,6 +1,13 @@
 // The grid of sprites. It draws on canvases of several grid rows each ("strips"), so that the
 // browser scrolls them natively, and only strips near the visible part exist.
 
+import { formatCompact, formatCount } from "../data/format.js";
+import { SIDE } from "../data/pixels.js";
+import { splitSort } from "../data/state.js";
+import { createElement } from "../dom/elements.js";
+import { drawSpriteSheet } from "../dom/sprites.js";
+
+export const DEFAULT_FACTOR = 3; // CSS pixels per sprite pixel
 const GAP = 2; // CSS pixels between punks
 const CAPTION_HEIGHT = 18; // CSS pixels below each punk
 const CAPTION_MIN_SIZE = 60; // CSS pixels of a punk, below which captions are left out
@@ -8,24 +15,25 @@ const STRIP_HEIGHT = 600; // approximate height of a strip in CSS pixels
 const OVERSCAN = 600; // CSS pixels above and below the visible part for which strips are drawn
 
 /** Return the function from a row to its caption: the punk's number, and the value it is sorted by. */
-function createCaption(collection, sort) {
+export function createCaption(collection, sort) {
+  const { name } = splitSort(sort);
   const formatDay = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const formatAmount = (eth) => (eth > 0 && eth < 0.001 ? "<0.001" : formatCompact(Number(eth.toPrecision(3))));
-  const prices = collection[sort]; // undefined unless the order is by a kind of price
+  const prices = collection[name]; // undefined unless the order is by a kind of price
   const formatPriceOf = (row) => (prices?.[row] != null ? formatAmount(prices[row]) : null);
   const formatValue = {
     rarity: (row) => formatCount(collection.rarityRank[row]),
     rank: (row) => formatCount(collection.rarityRank[row]),
     sales: (row) => `${collection.saleCount[row]}×`,
     date: (row) => (collection.lastSoldAt[row] === null ? null : formatDay(collection.lastSoldAt[row])),
-  }[sort] ?? formatPriceOf;
+  }[name] ?? formatPriceOf;
   return (row) => {
     const text = formatValue(row);
     return text === null ? `#${collection.id[row]}` : `${collection.id[row]} · ${text}`;
   };
 }
 
-class Grid {
+export class Grid {
   /** `onOpen(row)` is called when a punk is clicked, `onMove(row)` when a key moves the cursor. */
   constructor(collection, { box, strips, cursor, option, onOpen, onMove }) {
     Object.assign(this, { collection, box, strips, cursor, option, onOpen, onMove });
@@ -33,7 +41,7 @@ class Grid {
     this.getCaption = () => "";
     this.cursorIndex = 0;
     this.canvases = new Map(); // by index of the strip
-    this.factor = 3; // CSS pixels per sprite pixel
+    this.factor = DEFAULT_FACTOR;
     box.addEventListener("scroll", () => this.scheduleDrawing(), { passive: true });
     box.addEventListener("keydown", (event) => this.handleKey(event));
     strips.addEventListener("click", (event) => this.handleClick(event));
@@ -54,7 +62,7 @@ class Grid {
   /** Compute the layout for the current size, and draw everything. Keeps the scroll position. */
   updateLayout() {
     const { clientWidth, clientHeight, scrollTop } = this.box;
-    if (!clientWidth) return; // The grid is hidden while the charts are shown.
+    if (!clientWidth) return; // The grid is hidden while another view is shown.
     const [anchorIndex, anchorOffset] = this.getScrollAnchor(scrollTop);
     const density = window.devicePixelRatio;
     // An integer number of device pixels per sprite pixel keeps the edges sharp.

@@ -1,20 +1,11 @@
-// The collection, unpacked from the page: one array per column, indexed by row.
+// The collection: one array per column, indexed by row.
+
+import { packColors } from "./pixels.js";
 
 const BIT_WORDS = 3; // 32-bit words per punk for the bits of its 92 labels
 
-/** Return the bytes of an embedded data element, which are gzipped and in base64. */
-async function unpackBytes(id) {
-  const packed = atob(getById(id).textContent);
-  const bytes = new Uint8Array(packed.length);
-  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
-  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(plain).arrayBuffer());
-}
-
-/** Unpack the embedded data, and derive the lookups that the page needs. */
-async function loadCollection() {
-  const [json, pixels] = await Promise.all([unpackBytes("data"), unpackBytes("sprites")]);
-  const data = JSON.parse(new TextDecoder().decode(json));
+/** Derive the lookups that the page needs from the embedded data and the pixels of the sprites. */
+export function createCollection(data, pixels) {
   const count = data.id.length;
   const numByType = data.typeNames.map((_, type) => data.type.filter((id) => id === type).length);
   const labels = data.accessories.map((ids, row) => [
@@ -31,6 +22,7 @@ async function loadCollection() {
     labelNames: [...data.typeNames, ...data.accessoryNames],
     labels,
     labelBits,
+    bitWords: BIT_WORDS,
     maxAccessories: data.accessories.reduce((max, list) => Math.max(max, list.length), 0),
     pixels,
     salesByRow,
@@ -41,12 +33,12 @@ async function loadCollection() {
   };
 }
 
-function setBit(words, offset, bit) {
+export function setBit(words, offset, bit) {
   words[offset + (bit >>> 5)] |= 1 << (bit & 31);
 }
 
 /** Return the month of each sale, counted from January of the year 0; computed only once. */
-function getSaleMonths(sales) {
+export function getSaleMonths(sales) {
   sales.month ??= sales.at.map((seconds) => {
     const date = new Date(seconds * 1000);
     return date.getUTCFullYear() * 12 + date.getUTCMonth();

@@ -1,10 +1,13 @@
 // Helpers that find and create elements.
 
+export const narrowScreen = matchMedia("(max-width: 899px)"); // The filters are above the punks.
+export const phoneScreen = matchMedia("(max-width: 599px)"); // The detail pane covers the whole page.
+
 /** Return the element with this id. */
-const getById = (id) => document.getElementById(id);
+export const getById = (id) => document.getElementById(id);
 
 /** Create an HTML element. Properties with a dash in their name, and `role`, become attributes. */
-function createElement(tag, properties = {}, ...children) {
+export function createElement(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (name.includes("-") || name === "role") node.setAttribute(name, value);
@@ -15,9 +18,18 @@ function createElement(tag, properties = {}, ...children) {
 }
 
 /** Create an SVG element. */
-function createSvg(tag, attributes, ...children) {
+export function createSvg(tag, attributes, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
+}
+
+/** Create a description list from pairs of term and description. */
+export function createDescriptionList(pairs) {
+  return createElement(
+    "dl",
+    {},
+    ...pairs.flatMap(([term, text]) => [createElement("dt", {}, term), createElement("dd", {}, text)]),
+  );
 }

@@ -1,40 +1,11 @@
-// A chart as SVG with axes and a table of its data, and the statistics that charts need.
+// A chart as SVG with axes and a table of its data.
+
+import { formatCompact } from "../data/format.js";
+import { computeTicks, createScale, MIN_PRICE_ETH } from "../data/statistics.js";
+import { createElement, createSvg } from "./elements.js";
 
 const CHART_HEIGHT = 300;
-const MIN_PRICE_ETH = 0.001; // Lower prices are regarded as gifts, and plotted at this value.
-const INSET = { top: 14, right: 14, bottom: 30, left: 58 };
-
-/** Return a function from [min, max] to pixels [start, end], linear or logarithmic. */
-function createScale(min, max, start, end, isLog = false) {
-  const transform = isLog ? (x) => Math.log10(Math.max(x, MIN_PRICE_ETH)) : (x) => x;
-  const extent = transform(max) - transform(min) || 1;
-  return (x) => start + ((transform(x) - transform(min)) / extent) * (end - start);
-}
-
-/** Return round numbers for an axis: 0, 20, 40 …, or 1, 10, 100 … on a logarithmic axis. */
-function computeTicks(min, max, isLog, isInteger) {
-  if (isLog) {
-    const first = Math.floor(Math.log10(min));
-    const last = Math.ceil(Math.log10(max));
-    return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
-  }
-  const minStep = (max - min) / 5 || 1;
-  const unit = 10 ** Math.floor(Math.log10(minStep));
-  const roundStep = unit * [1, 2, 5, 10].find((factor) => factor * unit >= minStep);
-  const step = isInteger ? Math.max(1, roundStep) : roundStep;
-  const ticks = [];
-  for (let tick = Math.ceil(min / step) * step; tick <= max; tick += step) ticks.push(tick);
-  return ticks;
-}
-
-/** Return [month, text] for the ticks of an axis of months: January of at most about ten years. */
-function computeYearTicks(first, last) {
-  const years = [];
-  for (let month = Math.ceil(first / 12) * 12; month <= last; month += 12) years.push(month);
-  if (years.length < 2) return [first, last].map((month) => [month, formatMonth(month)]);
-  const interval = Math.ceil(years.length / 10);
-  return years.filter((_, i) => i % interval === 0).map((month) => [month, `${month / 12}`]);
-}
+export const INSET = { top: 14, right: 14, bottom: 30, left: 58 };
 
 /**
  * Create a figure with a title, axes and a collapsed table of the data.
@@ -45,7 +16,7 @@ function computeYearTicks(first, last) {
  * @param table - `head` (texts) and `getRows()`, optional.
  * @param draw - (x, y, bottom) => SVG elements; x and y are the scales, bottom is the x axis.
  */
-function createChart({ title, note, xAxis, yAxis, width, height = CHART_HEIGHT, className, legend, table, draw }) {
+export function createChart({ title, note, xAxis, yAxis, width, height = CHART_HEIGHT, className, legend, table, draw }) {
   const { isLog } = yAxis;
   const ticks = computeTicks(...yAxis.range, isLog, yAxis.isInteger);
   const min = isLog ? ticks[0] : yAxis.range[0];
@@ -121,29 +92,7 @@ function createDataTable({ head, getRows }) {
 }
 
 /** Return a sentence about prices that are plotted at the minimum, or "" if there are none. */
-const describeMinPrice = (prices) =>
+export const describeMinPrice = (prices) =>
   prices.some((price) => price < MIN_PRICE_ETH)
     ? ` Prices below ${MIN_PRICE_ETH} ETH are plotted at ${MIN_PRICE_ETH}.`
     : "";
-
-/** Return the lowest and the highest price, as they are plotted. */
-function computePriceRange(prices) {
-  const plotted = prices.map((price) => Math.max(price, MIN_PRICE_ETH));
-  return [plotted.reduce((a, b) => Math.min(a, b)), plotted.reduce((a, b) => Math.max(a, b))];
-}
-
-/** Append a value to the list of its group. */
-function addToGroup(groups, key, value) {
-  if (!groups.has(key)) groups.set(key, []);
-  groups.get(key).push(value);
-}
-
-/** Return a quantile of ascending values, interpolated linearly. */
-function computeQuantile(sorted, q) {
-  const position = (sorted.length - 1) * q;
-  const lower = Math.floor(position);
-  return sorted[lower] + ((sorted[lower + 1] ?? sorted[lower]) - sorted[lower]) * (position - lower);
-}
-
-/** Sort the values in place, and return their median. */
-const computeMedian = (values) => computeQuantile(values.sort((a, b) => a - b), 0.5);

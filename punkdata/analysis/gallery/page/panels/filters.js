@@ -1,13 +1,18 @@
 // The form of filters. It is created once, and then updated from the state.
 
-/**
- * Create the fields of the form, and return a function that updates them: (state, rows) => void.
- * `change(part)` merges `part` into the state; `toggleLabel(label)` adds or removes a label.
- */
-function createFilters(form, collection, { change, toggleLabel }) {
+import { formatCount } from "../data/format.js";
+import { countChoices } from "../data/selection.js";
+import { isFiltered, parseNumber, PRICE_KINDS } from "../data/state.js";
+import { createElement, getById } from "../dom/elements.js";
+
+/** Create the fields of the form, and return the function that updates them. */
+export function createFilters(app) {
+  const { collection, parameters } = app;
+  const form = getById("filters");
+  const change = (part) => app.change(part);
   form.addEventListener("submit", (event) => event.preventDefault());
   const numTypes = collection.typeNames.length;
-  const labels = createLabelOptions(collection, toggleLabel);
+  const labels = createLabelOptions(collection, app.toggleLabel);
   const search = createAccessorySearch(labels.options.slice(numTypes));
   const matchModes = ["all", "any"].map((mode) =>
     createElement("input", {
@@ -17,10 +22,12 @@ function createFilters(form, collection, { change, toggleLabel }) {
       onchange: () => change({ matchAny: mode === "any" }),
     }),
   );
-  const minCount = createCountSelect(collection, "at least", (n) => change({ minCount: n }));
-  const maxCount = createCountSelect(collection, "at most", (n) => change({ maxCount: n }));
-  const minPrice = createPriceInput("from", (eth) => change({ minPrice: eth }));
-  const maxPrice = createPriceInput("to", (eth) => change({ maxPrice: eth }));
+  const count = createRange(
+    (text, onChange) => createCountSelect(collection, text, onChange),
+    ["at least", "at most"],
+    (range) => change({ count: range }),
+  );
+  const eth = createRange(createPriceInput, ["from", "to"], (range) => change({ eth: range }));
   const price = createSelect("Kind of price", Object.entries(PRICE_KINDS), (kind) => change({ price: kind }));
   const split = createSelect(
     "Split",
@@ -40,28 +47,23 @@ function createFilters(form, collection, { change, toggleLabel }) {
       search.input,
       createElement("div", { className: "filter-options" }, ...labels.options.slice(numTypes), search.noMatch),
     ),
-    createGroup("Number of accessories", createElement("div", { className: "range" }, minCount, maxCount)),
+    createGroup("Number of accessories", count.box),
     ...(collection.sales
-      ? [createGroup("Price, ETH", price, createElement("div", { className: "range" }, minPrice, maxPrice))]
+      ? [createGroup("Price, ETH", price, eth.box)]
       : []),
     createGroup("Split", split),
   );
 
-  // Keep the text in a field, for example "1.", if it already means the new number.
-  const setNumber = (field, value) => {
-    if (parseNumber(field.value) !== value) field.value = value ?? "";
-  };
-  return (state, rows) => {
-    labels.update(new Set([...state.types, ...state.accessories]), countChoices(state, collection, rows));
+  return ({ state, rows, hasNewRows }) => {
+    if (!hasNewRows) return;
+    labels.update(new Set([...state.types, ...state.accessories]), countChoices(state, collection, parameters, rows));
     matchModes[0].checked = !state.matchAny;
     matchModes[1].checked = state.matchAny;
-    setNumber(minCount, state.minCount);
-    setNumber(maxCount, state.maxCount);
-    setNumber(minPrice, state.minPrice);
-    setNumber(maxPrice, state.maxPrice);
+    count.update(state.count);
+    eth.update(state.eth);
     price.value = state.price;
     split.value = state.split ?? "";
-    if (!isFiltered(state)) search.clear();
+    if (!isFiltered(state, parameters)) search.clear();
   };
 }
 
@@ -77,10 +79,23 @@ function createSelect(name, options, onChange) {
   );
 }
 
+/** Create the two fields of a range; `onChange` gets [min, max], with null for no limit. */
+function createRange(createField, texts, onChange) {
+  const fields = texts.map((text) =>
+    createField(text, () => onChange(fields.map((field) => parseNumber(field.value)))),
+  );
+  const update = (limits) =>
+    fields.forEach((field, i) => {
+      // Keep the text in a field, for example "1.", if it already means the new number.
+      if (parseNumber(field.value) !== limits[i]) field.value = limits[i] ?? "";
+    });
+  return { box: createElement("div", { className: "range" }, ...fields), update };
+}
+
 /** Create a select for a number of accessories. Its first option means no limit. */
 function createCountSelect(collection, text, onChange) {
   const counts = Array.from({ length: collection.maxAccessories + 1 }, (_, n) => [n, `${n}`]);
-  return createSelect(text, [["", text], ...counts], (value) => onChange(parseNumber(value)));
+  return createSelect(text, [["", text], ...counts], onChange);
 }
 
 function createPriceInput(text, onChange) {
@@ -90,7 +105,7 @@ function createPriceInput(text, onChange) {
     step: "any",
     placeholder: text,
     "aria-label": `Price ${text}, ETH`,
-    oninput: (event) => onChange(parseNumber(event.target.value)),
+    oninput: onChange,
   });
 }
 

@@ -1,40 +1,77 @@
 // The pane with the details of one punk.
 
+import { formatCount, pluralize } from "../data/format.js";
+import { findNearest, NUM_PIXELS } from "../data/pixels.js";
+import { SPLITS } from "../data/state.js";
+import { createDescriptionList, createElement, getById } from "../dom/elements.js";
+import { createPortrait } from "../dom/sprites.js";
+import { createPrices } from "./sales.js";
+
 const NUM_NEAREST = 8;
 const PORTRAIT_FACTOR = 12; // CSS pixels per sprite pixel
 const THUMBNAIL_FACTOR = 2;
 
-/** Fill the pane with the details of a punk. */
-function renderDetail(pane, collection, row, { openPunk, toggleLabel, close, step }) {
-  const createButton = (text, name, onclick) =>
-    createElement("button", { type: "button", "aria-label": name, title: name, onclick }, text);
+/** Return the function that shows the open punk in the pane. */
+export function createDetail(app) {
+  const pane = getById("detail");
+  const close = createIconButton("✕", "Close", () => app.closePunk());
+  const steps = [
+    ["←", "Previous punk", -1],
+    ["→", "Next punk", 1],
+  ].map(([text, name, offset]) => {
+    const button = createIconButton(text, name, () => {
+      if (app.stepPunk(offset)) button.focus({ preventScroll: true });
+    });
+    return { button, offset };
+  });
+  const render = (row) => {
+    const title = createElement("h2", { tabIndex: -1 }, `Punk ${app.collection.id[row]}`);
+    const buttons = [...steps.map(({ button }) => button), close];
+    pane.replaceChildren(
+      createElement("div", { className: "title" }, title, ...buttons),
+      ...createSections(app, row),
+    );
+    pane.scrollTop = 0;
+  };
+  return ({ state, rows, changed }) => {
+    pane.hidden = state.punk === null;
+    const row = app.collection.rowById.get(state.punk);
+    if (changed("punk")) {
+      if (pane.hidden) pane.replaceChildren();
+      else render(row);
+    }
+    const index = rows.indexOf(row);
+    for (const { button, offset } of steps)
+      button.setAttribute("aria-disabled", index < 0 || !(index + offset in rows));
+  };
+}
+
+const createIconButton = (text, name, onclick) =>
+  createElement("button", { type: "button", "aria-label": name, title: name, onclick }, text);
+
+/** Create the sections of the pane for a punk. */
+function createSections(app, row) {
+  const { collection } = app;
+  const createHeading = (text) => createElement("h3", {}, text);
   const createNote = (text) => createElement("p", { className: "note" }, text);
-  pane.replaceChildren(
-    createElement(
-      "div",
-      { className: "title" },
-      createElement("h2", { tabIndex: -1 }, `Punk ${collection.id[row]}`),
-      createButton("←", "Previous punk", () => step(-1)),
-      createButton("→", "Next punk", () => step(1)),
-      createButton("✕", "Close", close),
-    ),
+  return [
     createPortrait(collection, row, PORTRAIT_FACTOR),
-    createElement("h3", {}, "Labels"),
-    createLabelList(collection, row, toggleLabel),
-    createElement("h3", {}, "Details"),
+    createHeading("Labels"),
+    createLabelList(collection, row, app.toggleLabel),
+    createHeading("Details"),
     createFacts(collection, row),
-    createElement("h3", {}, "Rarity"),
+    createHeading("Rarity"),
     createRarity(collection, row),
     createNote(
       "The score is the sum of these terms relative to the mean of all punks. Each term is the " +
         "information of one trait: 1 bit if half of the punks have it, 2 bits if a quarter has it. " +
         "Accessories count too, so the rarest types do not always have the highest ranks.",
     ),
-    ...(collection.sales ? [createElement("h3", {}, "Prices"), ...createPrices(collection, row)] : []),
-    createElement("h3", {}, "Nearest punks"),
+    ...(collection.sales ? [createHeading("Prices"), ...createPrices(collection, row)] : []),
+    createHeading("Nearest punks"),
     createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
-    createNearestList(collection, row, openPunk),
-  );
+    createNearestList(collection, row, (other) => app.openPunk(other, true)),
+  ];
 }
 
 /** Create the buttons of a punk's labels; a click filters by the label. */
@@ -58,15 +95,6 @@ function createLabelList(collection, row, toggleLabel) {
   return createElement("ul", { className: "labels" }, ...items);
 }
 
-/** Create a description list from pairs of term and description. */
-function createDescriptionList(pairs) {
-  return createElement(
-    "dl",
-    {},
-    ...pairs.flatMap(([term, text]) => [createElement("dt", {}, term), createElement("dd", {}, text)]),
-  );
-}
-
 /** Create the score and the rank of a punk, and the terms of the score. */
 function createRarity(collection, row) {
   const rank = `rank ${formatCount(collection.rarityRank[row])} of ${formatCount(collection.count)}`;
@@ -88,46 +116,6 @@ function createFacts(collection, row) {
     ["Accessories", `${collection.accessories[row].length}`],
     ["Split", `${SPLITS[collection.split[row]]} (by_id: ${SPLITS[collection.splitById[row]]})`],
   ]);
-}
-
-/** Return how often a punk was sold. The market of the CryptoPunks and those of wrapped punks differ. */
-function describeSaleCount(count, total) {
-  const wrapped = total > count ? `, and ${formatCount(total - count)} as a wrapped punk` : "";
-  return pluralize(count, "time") + wrapped;
-}
-
-/** Create the summary, chart and table of a punk's sales. */
-function createPrices(collection, row) {
-  const formatOptional = (price) => (price === null ? "–" : formatEth(price));
-  const sales = collection.salesByRow[row];
-  const listing = ["Listed for", formatOptional(collection.listing[row])];
-  if (!sales.length) return [createDescriptionList([["Sold", "no sales in this snapshot"], listing])];
-  const pricedSales = sales.filter((sale) => collection.sales.eth[sale] !== null);
-  const createRow = (sale) => {
-    const price = collection.sales.eth[sale];
-    return createElement(
-      "tr",
-      {},
-      createElement("td", {}, formatDate(collection.sales.at[sale])),
-      createElement("td", {}, price === null ? collection.sales.note[sale] : formatEth(price)),
-    );
-  };
-  return [
-    createDescriptionList([
-      ["Sold", describeSaleCount(collection.saleCount[row], sales.length)],
-      ["Last sale", formatOptional(collection.last[row])],
-      ["Median sale", formatOptional(collection.median[row])],
-      ["Highest sale", formatOptional(collection.highest[row])],
-      listing,
-    ]),
-    ...(pricedSales.length > 1 ? [createPriceHistoryChart(collection, row, pricedSales)] : []),
-    createElement(
-      "table",
-      { className: "sales" },
-      createElement("caption", { className: "visually-hidden" }, "All sales, newest first"),
-      createElement("tbody", {}, ...sales.toReversed().map(createRow)),
-    ),
-  ];
 }
 
 /** Create the buttons of the punks that differ in the fewest pixels. */

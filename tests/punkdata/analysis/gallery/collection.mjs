@@ -1,0 +1,41 @@
+// A small collection for tests of the page's modules.
+
+import { createCollection } from "../../../../punkdata/analysis/gallery/page/data/collection.js";
+import { PARAMETERS } from "../../../../punkdata/analysis/gallery/page/data/state.js";
+
+const count = 6;
+const unknown = new Array(count).fill(null);
+
+/** Six punks with two types, three accessories and, unless `sales` is null, prices in ETH. */
+export const createTestCollection = (sales = { row: [0, 2], at: [1e9, 2e9], eth: [10, 60], note: [null, null] }) =>
+  createCollection(
+    {
+      typeNames: ["Alien", "Male"],
+      accessoryNames: ["Mohawk", "Mohawk Thin", "Earring"],
+      id: [5, 3, 9, 1, 7, 2],
+      type: [0, 0, 1, 1, 1, 1],
+      accessories: [[], [0], [0, 2], [1], [1, 2], [2]],
+      hiddenAccessories: [[], [], [], [], [], []],
+      split: [0, 0, 1, 1, 2, 2],
+      splitById: [0, 0, 0, 0, 0, 0],
+      saleCount: [1, 0, 1, 0, 0, 0],
+      last: sales ? [10, null, 60, null, 0, null] : unknown,
+      median: unknown,
+      highest: unknown,
+      listing: unknown,
+      lastSoldAt: unknown,
+      rarityScore: [6, 5, 4, 3, 2, 1],
+      rarityRank: [1, 2, 3, 4, 5, 6],
+      rarityBits: [1, 1, 1, 1, 1],
+      rarityCountBits: [1, 1, 1],
+      sales,
+      palette: ["00000000", "ff0000ff"],
+    },
+    new Uint8Array(count * 576),
+  );
+
+/** The initial state, with some parameters changed. */
+export const createState = (part = {}, parameters = PARAMETERS) => ({
+  ...Object.fromEntries(Object.entries(parameters).map(([name, { initial }]) => [name, initial])),
+  ...part,
+});
