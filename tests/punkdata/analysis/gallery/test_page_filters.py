@@ -1,8 +1,7 @@
-"""Filters, sorting and search of the gallery's page."""
+"""Filters and sorting of the gallery's page."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import pytest
@@ -109,44 +108,3 @@ def test_filter_counts_predict_the_result_of_a_click(
     page.get_by_label("Zombie").check()
     num_apes = sum(p["type"] == "Ape" for p in punk_rows(priced_snapshot))
     assert read_status(page) == f"{num_zombies + num_apes} of 60 punks"
-
-
-def test_search_for_unknown_numbers_and_names(open_page: OpenPage) -> None:
-    page = open_page()
-    page.locator("#ids").fill("12345")
-    page.keyboard.press("Enter")
-    no_match = page.locator("#no-match")
-    expect(no_match).to_have_text("No punk in this snapshot has the number 12345.")
-    page.get_by_label(re.compile("^Ape")).check()
-    expect(no_match).to_have_text("No punk that matches these filters has the number 12345.")
-    page.get_by_role("button", name="Clear filters").click()
-    page.locator("#ids").fill("Unicorn")
-    page.keyboard.press("Enter")
-    message = page.locator("#ids").evaluate("field => field.validationMessage")
-    assert message.startswith("No type or accessory matches.")
-
-
-@pytest.mark.parametrize("text", ["mohawk", "Male", "ape", "3D Glasses", " hat "])
-def test_search_finds_types_and_accessories(
-    text: str, open_page: OpenPage, priced_snapshot: Snapshot
-) -> None:
-    page = open_page()
-    page.locator("#ids").fill(text)
-    page.keyboard.press("Enter")
-    word = re.compile(rf"\b{text.strip()}", re.IGNORECASE)
-    expected = [
-        punk["punk_id"]
-        for punk in punk_rows(priced_snapshot)
-        if any(word.search(name) for name in (punk["type"], *punk["accessories"]))
-    ]
-    assert read_ids(page) == expected
-    assert page.locator("#ids").input_value() == ""
-
-
-def test_search_for_several_numbers_is_a_filter(open_page: OpenPage) -> None:
-    page = open_page()
-    page.locator("#ids").fill("3, 1 and 2")
-    page.keyboard.press("Enter")
-    assert read_ids(page) == [1, 2, 3]
-    page.locator("#ids").fill("")
-    assert read_status(page) == "60 punks"

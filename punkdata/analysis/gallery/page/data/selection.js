@@ -9,7 +9,7 @@ export function selectRows(state, collection, parameters) {
 }
 
 /** Return the rows that match the filters, in the order of the collection. */
-function filterRows(state, collection, parameters) {
+export function filterRows(state, collection, parameters) {
   const tests = Object.keys(parameters)
     .filter((name) => parameters[name].createFilter && !isInitial(state, name, parameters))
     .map((name) => parameters[name].createFilter(state[name], collection, state));

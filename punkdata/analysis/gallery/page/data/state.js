@@ -1,6 +1,7 @@
 // The state of the page (filters, order, view) as a table of its parameters.
 
 import { setBit } from "./collection.js";
+import { createQueryFilter } from "./query.js";
 
 export const PRICE_KINDS = {
   last: "Last sale",
@@ -79,6 +80,12 @@ function createLabelFilter(labels, { labelBits, bitWords }, matchAny) {
  * - `filterOption`: true for a parameter that changes how filters select, and is cleared with them.
  */
 export const PARAMETERS = {
+  query: {
+    key: "q",
+    initial: "", // the text of the search field
+    read: (text) => text,
+    createFilter: createQueryFilter,
+  },
   types: {
     key: "type",
     initial: [], // labels, of which a punk has one
@@ -128,7 +135,7 @@ export const PARAMETERS = {
   },
   ids: {
     key: "ids",
-    initial: [], // punk numbers
+    initial: [], // punk numbers, for example of punks that were chosen on a map
     read: (text) => splitList(text).map(Number).filter(Number.isInteger),
     createFilter(ids, { id }) {
       const wanted = new Set(ids);

@@ -1,49 +1,34 @@
-// The search field: punk numbers, a type or an accessory.
+// The search field with suggestions. Its text is a query, and a parameter of the state.
 
+import { getOnlyId } from "../data/query.js";
+import { listExamples, suggestLabels } from "../data/suggestions.js";
 import { getById } from "../dom/elements.js";
-
-/** Return the labels that have a word beginning with a text, for example three kinds of "mohawk". */
-function findLabels(text, { labelNames }) {
-  const start = ` ${text.trim().toLowerCase()}`;
-  if (!/[a-z]/.test(start)) return [];
-  return [...labelNames.keys()].filter((label) => ` ${labelNames[label].toLowerCase()}`.includes(start));
-}
-
-/** Filter by the types or accessories in the search field, or open the punk with its number. */
-function search(field, app) {
-  const { collection } = app;
-  const ids = (field.value.match(/\d+/g) ?? []).map(Number);
-  const labels = findLabels(field.value, collection);
-  if (labels.length) {
-    const types = labels.filter((label) => label < collection.typeNames.length);
-    const accessories = types.length ? [] : labels;
-    field.value = ""; // The filters show what was found.
-    app.change({ ids: [], types, accessories, matchAny: accessories.length > 1 });
-    return;
-  }
-  if (!ids.length && field.value.trim()) {
-    field.setCustomValidity("No type or accessory matches. Search for one, such as Mohawk, or for a punk number.");
-    field.reportValidity();
-    return;
-  }
-  const row = collection.rowById.get(ids[0]);
-  if (ids.length === 1 && row !== undefined) {
-    app.change({ view: "punks", ids: [] });
-    field.value = ""; // The number is not a filter.
-    app.openPunk(row, true);
-  } else app.change({ ids, view: "punks" });
-}
+import { createPortrait } from "../dom/sprites.js";
+import { attachSuggestions } from "../dom/suggestion_list.js";
 
 /** Listen to the search field, and return the function that updates it. */
 export function createSearch(app) {
-  const field = getById("ids");
+  const { collection } = app;
+  const field = getById("query");
+  const suggest = () => {
+    if (!app.state.query) return listExamples(collection);
+    return suggestLabels(app.state, collection, app.parameters).map((suggestion) => ({
+      ...suggestion,
+      icon: suggestion.row < 0 ? null : createPortrait(collection, suggestion.row, 1),
+    }));
+  };
+  const search = (query) => {
+    app.change({ query });
+    list.show(suggest());
+  };
+  const list = attachSuggestions(field, getById("suggestions"), ({ query }) => search(query));
+  field.addEventListener("input", () => search(field.value));
+  field.addEventListener("focus", () => list.show(suggest()));
   getById("search").addEventListener("submit", (event) => {
     event.preventDefault();
-    search(field, app);
-  });
-  field.addEventListener("input", () => {
-    field.setCustomValidity("");
-    if (field.value === "" && app.state.ids.length) app.change({ ids: [] });
+    if (list.acceptActive()) return;
+    list.show([]);
+    openResult(app);
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key !== "/") return;
@@ -51,7 +36,18 @@ export function createSearch(app) {
     field.focus();
     event.preventDefault();
   });
-  return ({ state, changed }) => {
-    if (changed("ids")) field.value = state.ids.join(", ");
+  return ({ state }) => {
+    if (field.value !== state.query) field.value = state.query;
   };
+}
+
+/** Open the punk if the query is only its number, and move the focus to what was found. */
+function openResult(app) {
+  const id = getOnlyId(app.state.query, app.collection);
+  if (id === null) {
+    if (app.rows.length) getById(app.state.view).focus({ preventScroll: true });
+    return;
+  }
+  app.change({ query: "" }); // The number of the open punk is not a filter.
+  app.openPunk(app.collection.rowById.get(id), true);
 }

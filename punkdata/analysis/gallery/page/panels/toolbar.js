@@ -20,6 +20,7 @@ export function createToolbar(app) {
   });
   onEvent("size", "input", (event) => app.change({ size: Number(event.target.value) }));
   onEvent("clear", "click", () => app.change(clearFilters(app.state, parameters)));
+  onEvent("chosen", "click", () => app.change({ ids: [] }));
   return ({ state, rows, hasNewRows }) => {
     const { name, descending } = splitSort(state.sort);
     getById("sort").value = name;
@@ -32,5 +33,7 @@ export function createToolbar(app) {
     const total = pluralize(collection.count, "punk");
     getById("status").textContent = hasFilters ? `${formatCount(rows.length)} of ${total}` : total;
     getById("clear").hidden = !hasFilters;
+    getById("chosen").hidden = !state.ids.length;
+    getById("chosen").textContent = `${pluralize(state.ids.length, "chosen punk")} ✕`;
   };
 }

@@ -1,7 +1,7 @@
 // The view of all selected punks as a grid.
 
 import { NO_MATCH_TEXT } from "../data/format.js";
-import { isFiltered } from "../data/state.js";
+import { describeQueryProblem } from "../data/query.js";
 import { createElement } from "../dom/elements.js";
 import { createCaption, DEFAULT_FACTOR, Grid } from "./grid.js";
 
@@ -45,7 +45,7 @@ function createPunksView(box, app) {
     if (hasNewOrder) {
       grid.setRows(rows, createCaption(collection, state.sort));
       noMatch.hidden = rows.length > 0;
-      noMatch.textContent = describeNoMatch(state, app.parameters);
+      noMatch.textContent = describeNoMatch(state, collection);
     }
     if (wasHidden || hasNewOrder || changed("size") || isOpen !== wasOpen) grid.updateLayout();
     wasOpen = isOpen;
@@ -55,9 +55,9 @@ function createPunksView(box, app) {
   };
 }
 
-function describeNoMatch(state, parameters) {
-  if (!state.ids.length) return NO_MATCH_TEXT;
-  const hasOtherFilters = isFiltered({ ...state, ids: [] }, parameters);
-  const matching = hasOtherFilters ? "No punk that matches these filters" : "No punk in this snapshot";
-  return `${matching} has the number ${state.ids.join(" or ")}.`;
+function describeNoMatch({ query, ids }, collection) {
+  const missing = ids.filter((id) => !collection.rowById.has(id));
+  if (missing.length && missing.length === ids.length)
+    return `No punk in this snapshot has the number ${missing.join(" or ")}.`;
+  return describeQueryProblem(query, collection) ?? NO_MATCH_TEXT;
 }
