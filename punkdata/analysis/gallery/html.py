@@ -18,6 +18,7 @@ from string import Template
 import numpy as np
 
 from punkdata.analysis.gallery.page_data import build_page_data, index_colors
+from punkdata.analysis.gallery.punk_map import pack_map
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_labels, extract_sprites
 
@@ -32,6 +33,7 @@ def render_gallery(snapshot: Snapshot) -> str:
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
     data = build_page_data(snapshot, punks, sales) | {"palette": palette}
+    data["map"] = pack_map(punks["punk_id"])
     page = files("punkdata.analysis.gallery") / "page"
     style = join_styles(page)
     script = join_modules(page)

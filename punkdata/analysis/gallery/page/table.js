@@ -1,5 +1,6 @@
 // The panels and the views of the page. A new one is a module and a line here.
 
+import { mapView } from "./map/view.js";
 import { createDetail } from "./panels/detail.js";
 import { createFilters } from "./panels/filters.js";
 import { createSearch } from "./panels/search.js";
@@ -26,4 +27,4 @@ export const PANELS = [createFilters, createToolbar, createSearch, createDetail]
  * - `isAvailable(collection)`: whether this collection has what it shows; optional.
  * - `parameters`: its own parameters of the state, see PARAMETERS; optional.
  */
-export const VIEWS = [punksView, chartsView];
+export const VIEWS = [punksView, mapView, chartsView];

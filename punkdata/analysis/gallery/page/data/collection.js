@@ -1,5 +1,6 @@
 // The collection: one array per column, indexed by row.
 
+import { unpackPlaces } from "../map/places.js";
 import { packColors } from "./pixels.js";
 
 const BIT_WORDS = 3; // 32-bit words per punk for the bits of its 92 labels
@@ -30,6 +31,7 @@ export function createCollection(data, pixels) {
     // Rare types first, and within a type the rank: all ranks are at most the number of punks.
     rarityByType: data.rarityRank.map((rank, row) => numByType[data.type[row]] * (count + 1) + rank),
     colors: packColors(data.palette),
+    map: data.map ? unpackPlaces(data.map) : null,
   };
 }
 
