@@ -111,13 +111,20 @@ def gallery(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the file in the default browser.")
     ] = False,
+    generator: Annotated[
+        bool,
+        typer.Option(
+            "--generator/--no-generator",
+            help="Include the renderer, which draws punks with any traits; it adds 50 kB.",
+        ),
+    ] = True,
 ) -> None:
     """Write all punks to one HTML file that works offline, with filters, prices and charts."""
     from punkdata.analysis.gallery.html import render_gallery
 
     snapshot = open_snapshot_argument(root, version)
     console.check_output(out)
-    page = render_gallery(snapshot).encode()
+    page = render_gallery(snapshot, generator=generator).encode()
     write_atomic(out, page)
     console.emit(str(out))
     console.say(f"{snapshot.manifest.punks:,} punks of {snapshot.version}")

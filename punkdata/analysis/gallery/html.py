@@ -18,6 +18,7 @@ from string import Template
 import numpy as np
 
 from punkdata.analysis.gallery.page_data import build_page_data, index_colors
+from punkdata.analysis.gallery.page_renderer import describe_outfits, read_page_renderer
 from punkdata.analysis.gallery.punk_map import pack_map
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_labels, extract_sprites
@@ -26,14 +27,19 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
 """An import statement in a module of the page; only named imports without `as` are supported."""
 
 
-def render_gallery(snapshot: Snapshot) -> str:
-    """Return the HTML; raises DataError for damaged files and for more than 256 colors."""
+def render_gallery(snapshot: Snapshot, *, generator: bool = True) -> str:
+    """Return the HTML; raises DataError for damaged files and for more than 256 colors.
+
+    With `generator`, the page draws punks with any traits, by a renderer of about 50 kB.
+    """
     punks, sales = snapshot.punks(), snapshot.sales()
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
     data = build_page_data(snapshot, punks, sales) | {"palette": palette}
     data["map"] = pack_map(punks["punk_id"])
+    if generator:
+        data |= describe_outfits()
     page = files("punkdata.analysis.gallery") / "page"
     style = join_styles(page)
     script = join_modules(page)
@@ -45,6 +51,7 @@ def render_gallery(snapshot: Snapshot) -> str:
         script=script,
         data=_pack(json.dumps(data, separators=(",", ":")).encode()),
         sprites=_pack(indices.tobytes()),
+        renderer=_pack(read_page_renderer() if generator else b""),
     )
 
 

@@ -8,8 +8,9 @@ import { getById, narrowScreen } from "./dom/elements.js";
 let isLoaded = false;
 
 async function loadCollection() {
-  const [json, pixels] = await Promise.all(["data", "sprites"].map((id) => unpackBytes(getById(id).textContent)));
-  return createCollection(JSON.parse(new TextDecoder().decode(json)), pixels);
+  const ids = ["data", "sprites", "renderer"];
+  const [json, pixels, renderer] = await Promise.all(ids.map((id) => unpackBytes(getById(id).textContent)));
+  return createCollection(JSON.parse(new TextDecoder().decode(json)), pixels, renderer);
 }
 
 /** Collapse the filters on narrow screens, and expand them on wide ones. */

@@ -6,6 +6,8 @@ import { createFilters } from "./panels/filters.js";
 import { createSearch } from "./panels/search.js";
 import { createToolbar } from "./panels/toolbar.js";
 import { chartsView } from "./views/charts.js";
+import { makeView } from "./views/make.js";
+import { pictureView } from "./views/picture.js";
 import { punksView } from "./views/punks.js";
 
 /**
@@ -27,4 +29,4 @@ export const PANELS = [createFilters, createToolbar, createSearch, createDetail]
  * - `isAvailable(collection)`: whether this collection has what it shows; optional.
  * - `parameters`: its own parameters of the state, see PARAMETERS; optional.
  */
-export const VIEWS = [punksView, mapView, chartsView];
+export const VIEWS = [punksView, mapView, chartsView, makeView, pictureView];

@@ -1,12 +1,13 @@
 // The collection: one array per column, indexed by row.
 
+import { createRenderer } from "../make/renderer.js";
 import { unpackPlaces } from "../map/places.js";
 import { packColors } from "./pixels.js";
 
 const BIT_WORDS = 3; // 32-bit words per punk for the bits of its 92 labels
 
-/** Derive the lookups that the page needs from the embedded data and the pixels of the sprites. */
-export function createCollection(data, pixels) {
+/** Derive the lookups that the page needs from the embedded data, the pixels of the sprites, and the renderer. */
+export function createCollection(data, pixels, rendererBytes = new Uint8Array()) {
   const count = data.id.length;
   const numByType = data.typeNames.map((_, type) => data.type.filter((id) => id === type).length);
   const labels = data.accessories.map((ids, row) => [
@@ -26,6 +27,7 @@ export function createCollection(data, pixels) {
     bitWords: BIT_WORDS,
     maxAccessories: data.accessories.reduce((max, list) => Math.max(max, list.length), 0),
     pixels,
+    renderer: rendererBytes.length ? createRenderer(rendererBytes, data) : null,
     salesByRow,
     rowById: new Map(data.id.map((id, row) => [id, row])),
     // Rare types first, and within a type the rank: all ranks are at most the number of punks.

@@ -2,6 +2,7 @@
 
 export const SIDE = 24;
 export const NUM_PIXELS = SIDE * SIDE;
+export const SKIN_PIXEL = 23 * SIDE + 9; // on the neck of humans, where no accessory covers it
 
 /** Convert "rrggbbaa" colors to 32-bit words in the byte order of ImageData on this machine. */
 export function packColors(palette) {
@@ -9,14 +10,16 @@ export function packColors(palette) {
   return new Uint32Array(new Uint8Array(bytes).buffer);
 }
 
-/** Find the n nearest punks by number of differing pixels, as pairs [row, pixels]. */
-export function findNearest({ count, pixels }, row, n) {
-  const own = pixels.subarray(row * NUM_PIXELS, (row + 1) * NUM_PIXELS);
+/** Return the pixels of the punk in a row. */
+export const getPixels = ({ pixels }, row) => pixels.subarray(row * NUM_PIXELS, (row + 1) * NUM_PIXELS);
+
+/** Find the n nearest punks to a sprite by number of differing pixels, as pairs [row, pixels]. */
+export function findNearest({ count, pixels }, own, n, exceptRow = -1) {
   const distances = [];
   for (let other = 0, at = 0; other < count; other++) {
     let distance = 0;
     for (let i = 0; i < NUM_PIXELS; i++) distance += pixels[at++] !== own[i];
-    if (other !== row) distances.push([other, distance]);
+    if (other !== exceptRow) distances.push([other, distance]);
   }
   return distances.sort((a, b) => a[1] - b[1]).slice(0, n);
 }

@@ -25,8 +25,12 @@ export function drawSpriteSheet({ pixels, colors }, rows, columns) {
   return sharedCanvas;
 }
 
-/** Create a canvas with one enlarged sprite; `factor` is CSS pixels per sprite pixel. */
-export function createPortrait(collection, row, factor) {
+/** Create a canvas with the enlarged sprite of a punk; `factor` is CSS pixels per sprite pixel. */
+export const createPortrait = (collection, row, factor) =>
+  createSpriteCanvas(collection, row, factor, `Punk ${collection.id[row]}`);
+
+/** Create a canvas with one of the sprites { pixels, colors }, enlarged by `factor`, and with a name. */
+export function createSpriteCanvas(sprites, row, factor, name) {
   // An integer number of device pixels per sprite pixel keeps the edges sharp.
   const scale = Math.max(1, Math.round(factor * window.devicePixelRatio));
   const canvas = createElement("canvas", {
@@ -34,11 +38,11 @@ export function createPortrait(collection, row, factor) {
     height: scale * SIDE,
     className: "portrait",
     role: "img",
-    "aria-label": `Punk ${collection.id[row]}`,
+    "aria-label": name,
   });
   canvas.style.width = canvas.style.height = `${(scale * SIDE) / window.devicePixelRatio}px`;
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.drawImage(drawSpriteSheet(collection, [row], 1), 0, 0, scale * SIDE, scale * SIDE);
+  context.drawImage(drawSpriteSheet(sprites, [row], 1), 0, 0, scale * SIDE, scale * SIDE);
   return canvas;
 }

@@ -1,15 +1,15 @@
 // The pane with the details of one punk.
 
-import { formatCount, pluralize } from "../data/format.js";
-import { findNearest, NUM_PIXELS } from "../data/pixels.js";
+import { formatCount } from "../data/format.js";
+import { findNearest, getPixels, NUM_PIXELS } from "../data/pixels.js";
 import { SPLITS } from "../data/state.js";
 import { createDescriptionList, createElement, getById } from "../dom/elements.js";
+import { createNearestList } from "../dom/nearest.js";
 import { createPortrait } from "../dom/sprites.js";
 import { createPrices } from "./sales.js";
 
 const NUM_NEAREST = 8;
 const PORTRAIT_FACTOR = 12; // CSS pixels per sprite pixel
-const THUMBNAIL_FACTOR = 2;
 
 /** Return the function that shows the open punk in the pane. */
 export function createDetail(app) {
@@ -70,7 +70,11 @@ function createSections(app, row) {
     ...(collection.sales ? [createHeading("Prices"), ...createPrices(collection, row)] : []),
     createHeading("Nearest punks"),
     createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
-    createNearestList(collection, row, (other) => app.openPunk(other, true)),
+    createNearestList(
+      collection,
+      findNearest(collection, getPixels(collection, row), NUM_NEAREST, row),
+      (other) => app.openPunk(other, true),
+    ),
   ];
 }
 
@@ -116,22 +120,4 @@ function createFacts(collection, row) {
     ["Accessories", `${collection.accessories[row].length}`],
     ["Split", `${SPLITS[collection.split[row]]} (by_id: ${SPLITS[collection.splitById[row]]})`],
   ]);
-}
-
-/** Create the buttons of the punks that differ in the fewest pixels. */
-function createNearestList(collection, row, openPunk) {
-  const items = findNearest(collection, row, NUM_NEAREST).map(([other, distance]) => {
-    const button = createElement(
-      "button",
-      {
-        type: "button",
-        onclick: () => openPunk(other),
-        "aria-label": `Punk ${collection.id[other]}, ${pluralize(distance, "pixel")} different`,
-      },
-      createPortrait(collection, other, THUMBNAIL_FACTOR),
-      `#${collection.id[other]} · ${distance}`,
-    );
-    return createElement("li", {}, button);
-  });
-  return createElement("ul", { className: "nearest" }, ...items);
 }

@@ -67,7 +67,7 @@ export function createFilters(app) {
   };
 }
 
-function createGroup(legend, ...children) {
+export function createGroup(legend, ...children) {
   return createElement("fieldset", {}, createElement("legend", {}, legend), ...children);
 }
 
@@ -134,7 +134,7 @@ function createLabelOptions(collection, toggleLabel) {
 }
 
 /** Create the field that hides the accessories whose name does not contain its text. */
-function createAccessorySearch(options) {
+export function createAccessorySearch(options) {
   const noMatch = createElement("p", { className: "note", hidden: true }, "No accessory matches.");
   const input = createElement("input", {
     type: "search",

@@ -1,0 +1,25 @@
+// The list of the punks that are nearest to a sprite.
+
+import { pluralize } from "../data/format.js";
+import { createElement } from "./elements.js";
+import { createPortrait } from "./sprites.js";
+
+const THUMBNAIL_FACTOR = 2; // CSS pixels per sprite pixel
+
+/** Create the buttons of the nearest punks, which are pairs of row and number of pixels that differ. */
+export function createNearestList(collection, nearest, openPunk) {
+  const items = nearest.map(([other, distance]) => {
+    const button = createElement(
+      "button",
+      {
+        type: "button",
+        onclick: () => openPunk(other),
+        "aria-label": `Punk ${collection.id[other]}, ${pluralize(distance, "pixel")} different`,
+      },
+      createPortrait(collection, other, THUMBNAIL_FACTOR),
+      `#${collection.id[other]} · ${distance}`,
+    );
+    return createElement("li", {}, button);
+  });
+  return createElement("ul", { className: "nearest" }, ...items);
+}

@@ -1,0 +1,119 @@
+// The view that makes a punk: the choices, the punk that they give, and how it compares with real ones.
+
+import { formatCount, pluralize } from "../data/format.js";
+import { findNearest, NUM_PIXELS, packColors } from "../data/pixels.js";
+import { createDescriptionList, createElement } from "../dom/elements.js";
+import { createNearestList } from "../dom/nearest.js";
+import { createSpriteCanvas } from "../dom/sprites.js";
+import { computeRarity, convertPixels, describeNovelty } from "../make/comparison.js";
+import { changeType, describeOutfit, readOutfit, writeOutfit } from "../make/outfits.js";
+import { renderOutfit } from "../make/renderer.js";
+import { findTones, sampleNewOutfit } from "../make/sampling.js";
+import { createOutfitChoices } from "./outfit_choices.js";
+import { createPictureTools } from "./picture_tools.js";
+
+const NUM_NEAREST_TO_MADE = 8;
+const MADE_FACTOR = 12; // CSS pixels per sprite pixel
+
+export const makeView = {
+  name: "make",
+  label: "Make",
+  create: createMakeView,
+  isAvailable: ({ renderer }) => renderer !== null,
+  parameters: {
+    made: {
+      key: "make",
+      initial: null, // text of the outfit, see writeOutfit
+      read(text, collection) {
+        const outfit = collection.renderer && readOutfit(text, collection);
+        return outfit ? writeOutfit(outfit, collection) : null;
+      },
+    },
+  },
+};
+
+function createMakeView(box, app) {
+  let show = null; // The choices are created when the view is first shown.
+  return ({ state, changed }) => {
+    show ??= createMaker(box, app);
+    if (changed("made")) show(state.made ? readOutfit(state.made, app.collection) : createFirstOutfit(app.collection));
+  };
+}
+
+/** Return the outfit that the view starts with: a Male without accessories. */
+function createFirstOutfit(collection) {
+  return changeType(collection, { tone: 0, accessories: [] }, collection.typeNames.indexOf("Male"));
+}
+
+/** Fill the box of the view, and return the function that shows an outfit. */
+function createMaker(box, app) {
+  const { collection } = app;
+  const tones = findTones(collection);
+  const colors = packColors(collection.renderer.palette);
+  const message = createElement("p", { className: "make-message note", role: "status" });
+  const choices = createOutfitChoices(collection, colors, (outfit, text = "") => {
+    app.change({ made: writeOutfit(outfit, collection) });
+    message.textContent = text;
+  });
+  const random = createElement(
+    "button",
+    {
+      type: "button",
+      title: "A new punk, whose traits are as frequent as those of the real ones",
+      onclick: () => choices.choose(sampleNewOutfit(collection, tones, Math.random)),
+    },
+    "Random punk",
+  );
+  const tools = createPictureTools(colors);
+  const made = createElement("div", { className: "made" });
+  const comparison = createElement("div", { className: "comparison" });
+  box.append(
+    made,
+    createElement("div", { className: "choices" }, message, ...choices.elements),
+    createElement("div", { className: "make-tools" }, random, ...tools.controls),
+    comparison,
+  );
+  return (outfit) => {
+    const pixels = renderOutfit(collection.renderer, outfit);
+    const title = describeOutfit(outfit, collection);
+    const own = convertPixels(pixels, collection.renderer.palette, collection.palette);
+    const nearest = findNearest(collection, own, NUM_NEAREST_TO_MADE);
+    made.replaceChildren(
+      createSpriteCanvas({ pixels, colors }, 0, MADE_FACTOR, title),
+      createElement("div", {}, createElement("h2", {}, title), ...createNovelty(app, tones, outfit, nearest)),
+    );
+    comparison.replaceChildren(...createComparison(app, outfit, nearest));
+    message.textContent = "";
+    choices.update(outfit);
+    tools.update(pixels, writeOutfit(outfit, collection));
+  };
+}
+
+/** Create the sentence whether a real punk has an outfit, and the button that opens that punk. */
+function createNovelty(app, tones, outfit, nearest) {
+  const { text, row } = describeNovelty(app.collection, tones, outfit, nearest);
+  const sentence = createElement("p", { className: "novelty", role: "status" }, text);
+  if (row === undefined) return [sentence];
+  const onclick = () => app.openPunk(row, true);
+  return [sentence, createElement("button", { type: "button", onclick }, `Open punk ${app.collection.id[row]}`)];
+}
+
+/** Create the sections that compare an outfit with the real punks. */
+function createComparison(app, outfit, nearest) {
+  const createHeading = (text) => createElement("h3", {}, text);
+  return [
+    createHeading("Rarity"),
+    createMadeRarity(app.collection, outfit),
+    createHeading("Nearest punks"),
+    createElement("p", { className: "note" }, `Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
+    createNearestList(app.collection, nearest, (row) => app.openPunk(row, true)),
+  ];
+}
+
+function createMadeRarity(collection, outfit) {
+  const { terms, score, rank } = computeRarity(collection, outfit);
+  return createDescriptionList([
+    ["Score", `${score.toFixed(2)}, rank ${formatCount(rank)} among ${pluralize(collection.count, "punk")}`],
+    ...terms.map(([name, bits]) => [name, bits === null ? "no punk has it" : `${bits.toFixed(1)} bits`]),
+  ]);
+}
