@@ -25,7 +25,7 @@ const ORIGIN = [23, 9]; // the first skin pixel of all necks
 /** Return where punks of a scale may be in a picture, as { left, top, scale } in pixels, row by row. */
 export function findBoxes(picture, scale) {
   const factor = Math.max(1, Math.floor(scale / COARSE_SCALE));
-  const coarse = reduce(picture, factor);
+  const coarse = reducePicture(picture, factor);
   const boxes = NECKS.flatMap((neck) =>
     clusterMatches(findMatches(coarse, scale / factor, neck), coarse.width, scale / factor).map(([y, x]) => ({
       left: (x + 0.5) * factor - (ORIGIN[1] + 0.5) * scale,
@@ -38,7 +38,7 @@ export function findBoxes(picture, scale) {
 }
 
 /** Return the means of squares of `factor` pixels, as RGB numbers in `data`. */
-function reduce({ width, height, data }, factor) {
+function reducePicture({ width, height, data }, factor) {
   const columns = Math.floor(width / factor);
   const rows = Math.floor(height / factor);
   const means = new Float32Array(columns * rows * 3);

@@ -1,10 +1,10 @@
 // The possible numbers of picture pixels per sprite pixel, from the distances between edges.
 // It is the method of punkdata/images/pictures/scales.py.
 
-const MIN_STEP = 20; // smallest change of color, in one channel, that counts as an edge, 0 to 255
+const MIN_EDGE_STEP = 20; // smallest change of color, in one channel, that counts as an edge, 0 to 255
 const MAX_LINES = 800; // number of rows and of columns of the picture that are examined
-const MAX_SCALE = 100;
-const MIN_SCALE = 1.5;
+const MAX_SPRITE_SCALE = 100;
+const MIN_SPRITE_SCALE = 1.5;
 const MAX_SCALES = 8;
 const RELATIVE_STEP = 0.005; // distance of neighboring candidates
 const NEIGHBORHOOD = 0.3; // distances around a distance, relative to it
@@ -15,12 +15,12 @@ const MAX_PERIODS = 8.5; // Distances of more sprite pixels would require an exa
  * { width, height, data }, with opaque RGBA bytes.
  */
 export function findScales(picture) {
-  const limit = Math.floor(Math.min(MAX_SCALE, Math.max(picture.width, picture.height) / 8));
+  const limit = Math.floor(Math.min(MAX_SPRITE_SCALE, Math.max(picture.width, picture.height) / 8));
   const counts = countDistances(picture, 8 * limit + 1);
   if (limit < 2 || !counts.some(Boolean)) return [1];
   const evidence = subtractNeighbors(counts);
-  const numScales = Math.floor(Math.log(limit / MIN_SCALE) / RELATIVE_STEP) + 1;
-  const scales = Array.from({ length: numScales }, (_, i) => MIN_SCALE * Math.exp(RELATIVE_STEP * i));
+  const numScales = Math.floor(Math.log(limit / MIN_SPRITE_SCALE) / RELATIVE_STEP) + 1;
+  const scales = Array.from({ length: numScales }, (_, i) => MIN_SPRITE_SCALE * Math.exp(RELATIVE_STEP * i));
   const scores = scales.map((scale) => scoreScale(evidence, scale));
   const peaks = [...scales.keys()].filter(
     (i) => scores[i] > 0 && scores[i] >= (scores[i - 1] ?? 0) && scores[i] > (scores[i + 1] ?? 0),
@@ -70,7 +70,7 @@ function countDistances({ width, height, data }, size) {
       let step = measureStep(data, line * stepAcross, stepAlong);
       for (let i = 0; i < length - 1; i++) {
         const after = i < length - 2 ? measureStep(data, line * stepAcross + (i + 1) * stepAlong, stepAlong) : 0;
-        if (step >= MIN_STEP && step >= before && step > after) {
+        if (step >= MIN_EDGE_STEP && step >= before && step > after) {
           if (last >= 0 && i - last < size) counts[i - last]++;
           last = i;
         }

@@ -69,8 +69,8 @@ function createMaker(box, app) {
   const comparison = createElement("div", { className: "comparison" });
   box.append(
     made,
-    createElement("div", { className: "choices" }, message, ...choices.elements),
     createElement("div", { className: "make-tools" }, random, ...tools.controls),
+    createElement("div", { className: "choices" }, message, ...choices.elements),
     comparison,
   );
   return (outfit) => {
