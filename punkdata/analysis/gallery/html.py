@@ -26,6 +26,9 @@ from punkdata.snapshots.tables import extract_labels, extract_sprites
 IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
 """An import statement in a module of the page; only named imports without `as` are supported."""
 
+EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
+"""The start of an exported definition; the only form of export that is supported."""
+
 
 def render_gallery(snapshot: Snapshot, *, generator: bool = True) -> str:
     """Return the HTML; raises DataError for damaged files and for more than 256 colors.
@@ -58,10 +61,16 @@ def render_gallery(snapshot: Snapshot, *, generator: bool = True) -> str:
 def join_modules(page: Traversable) -> str:
     """Return `main.js` and all modules that it imports as one script without imports and exports.
 
-    All modules share one scope, so their top-level names must differ.
+    Each module is a function that returns what it exports, so that its other names are its own.
+    The exported names of all modules must differ.
     """
-    modules = "\n".join(read_modules(page).values())
-    return re.sub(r"^export (?=\w)", "", IMPORT.sub("", modules), flags=re.MULTILINE)
+    return "\n".join(_wrap_module(source) for source in read_modules(page).values())
+
+
+def _wrap_module(source: str) -> str:
+    names = ", ".join(EXPORT.findall(source))
+    body = re.sub(r"^export (?=\w)", "", IMPORT.sub("", source), flags=re.MULTILINE).strip()
+    return f"const {{ {names} }} = (() => {{\n{body}\nreturn {{ {names} }};\n}})();"
 
 
 def read_modules(page: Traversable) -> dict[str, str]:

@@ -2,6 +2,7 @@
 // change(), which updates the page and writes the state to the address.
 
 import { readAddress, writeAddress } from "./data/address.js";
+import { MAX_COMPARED, toggleCompared } from "./data/comparison.js";
 import { selectRows } from "./data/selection.js";
 import { listFilters, PARAMETERS } from "./data/state.js";
 import { createElement, getById, narrowScreen, phoneScreen } from "./dom/elements.js";
@@ -29,10 +30,11 @@ export class App {
       if (narrowScreen.matches) getById("filter-panel").open = false; // They are not the view.
       this.change({ view: name }, { push: true, openedPane: false });
     };
-    const button = createElement("button", { type: "button", onclick, "data-view": name }, label);
+    const button = createElement("button", { type: "button", onclick, "data-view": name });
     document.querySelector("nav").append(button);
     document.querySelector("main").append(box);
-    return { name, box, button, update: create(box, this), lastState: null };
+    const getLabel = typeof label === "function" ? label : () => label;
+    return { name, getLabel, box, button, update: create(box, this), lastState: null };
   }
 
   /** Apply the state that the address encodes. */
@@ -46,10 +48,12 @@ export class App {
     if (this.state === null || isChanged(this.state, state, [...this.filterNames, "sort"]))
       this.rows = selectRows(state, this.collection, this.parameters);
     this.state = state;
+    this.announce("");
     const shown = this.views.find((view) => view.name === state.view);
     const wasHidden = shown.box.hidden;
     for (const view of this.views) {
       view.box.hidden = view !== shown;
+      view.button.textContent = view.getLabel(state);
       view.button.setAttribute("aria-pressed", view === shown);
     }
     for (const control of document.querySelectorAll("[data-only-view]"))
@@ -74,6 +78,11 @@ export class App {
       hasNewRows: changed(...this.filterNames),
       hasNewOrder: changed(...this.filterNames, "sort"),
     });
+  }
+
+  /** Tell the user what an action has done; the next change removes the text. */
+  announce(text) {
+    getById("message").textContent = text;
   }
 
   /** If the focused element was removed or hidden, focus its successor or the current view. */
@@ -111,6 +120,16 @@ export class App {
     const part = { [filter]: isSet ? labels.filter((other) => other !== label) : [...labels, label] };
     if (phoneScreen.matches && this.state.punk !== null) this.closePunk(part);
     else this.change(part);
+  }
+
+  /** Add a punk to the comparison, or remove it. */
+  toggleCompared(row) {
+    const id = this.collection.id[row];
+    const compare = toggleCompared(this.state.compare, id);
+    const isFull = compare === this.state.compare;
+    this.change({ compare });
+    if (isFull) this.announce(`${MAX_COMPARED} punks are compared already; remove one first.`);
+    else this.announce(`Punk ${id} ${compare.includes(id) ? "added to" : "removed from"} the comparison.`);
   }
 
   /** Show a punk in the detail pane, and optionally move the focus there. */

@@ -13,6 +13,11 @@ from support.npm import npm_file
 pytestmark = pytest.mark.browser
 
 AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
+AXE_ADDRESSES = (
+    *("", "#punk=3", "#q=%23999", "#view=charts", "#view=charts&ids=999"),
+    *("#view=compare", "#view=compare&compare=3,4"),
+)
+"""The states of the page that axe checks."""
 
 MEASURE_STRIPS = """() => {
     const box = document.querySelector("#punks").getBoundingClientRect();
@@ -107,7 +112,15 @@ def test_every_control_has_a_name(open_page: OpenPage) -> None:
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_axe_finds_no_accessibility_violations(open_page: OpenPage, tmp_path: Path) -> None:
     axe = npm_file(*AXE, "package/axe.min.js", tmp_path).decode()
-    for address in ("", "#punk=3", "#view=charts", "#q=%23999", "#view=charts&ids=999"):
+    for address in (
+        "",
+        "#punk=3",
+        "#view=charts",
+        "#q=%23999",
+        "#view=charts&ids=999",
+        "#view=compare",
+        "#view=compare&compare=3,4",
+    ):
         for width, scheme in ((1300, "light"), (360, "dark")):
             page = open_page(
                 address=address,

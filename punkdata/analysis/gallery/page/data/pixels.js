@@ -13,6 +13,13 @@ export function packColors(palette) {
 /** Return the pixels of the punk in a row. */
 export const getPixels = ({ pixels }, row) => pixels.subarray(row * NUM_PIXELS, (row + 1) * NUM_PIXELS);
 
+/** Return the number of pixels in which two sprites differ. */
+export function countDifferentPixels(sprite, other) {
+  let count = 0;
+  for (let i = 0; i < NUM_PIXELS; i++) count += sprite[i] !== other[i];
+  return count;
+}
+
 /** Find the n nearest punks to a sprite by number of differing pixels, as pairs [row, pixels]. */
 export function findNearest({ count, pixels }, own, n, exceptRow = -1) {
   const distances = [];

@@ -24,12 +24,17 @@ export function createDetail(app) {
     });
     return { button, offset };
   });
+  const compare = createElement("button", {
+    type: "button",
+    className: "compare",
+    onclick: () => app.toggleCompared(app.collection.rowById.get(app.state.punk)),
+  });
   const render = (row) => {
     const title = createElement("h2", { tabIndex: -1 }, `Punk ${app.collection.id[row]}`);
     const buttons = [...steps.map(({ button }) => button), close];
     pane.replaceChildren(
       createElement("div", { className: "title" }, title, ...buttons),
-      ...createSections(app, row),
+      ...createSections(app, row, compare),
     );
     pane.scrollTop = 0;
   };
@@ -40,6 +45,8 @@ export function createDetail(app) {
       if (pane.hidden) pane.replaceChildren();
       else render(row);
     }
+    const isCompared = state.compare.includes(state.punk);
+    compare.textContent = isCompared ? "Remove from comparison" : "Compare";
     const index = rows.indexOf(row);
     for (const { button, offset } of steps)
       button.setAttribute("aria-disabled", index < 0 || !(index + offset in rows));
@@ -49,13 +56,14 @@ export function createDetail(app) {
 const createIconButton = (text, name, onclick) =>
   createElement("button", { type: "button", "aria-label": name, title: name, onclick }, text);
 
-/** Create the sections of the pane for a punk. */
-function createSections(app, row) {
+/** Create the sections of the pane for a punk; `compare` is the button of the comparison. */
+function createSections(app, row, compare) {
   const { collection } = app;
   const createHeading = (text) => createElement("h3", {}, text);
   const createNote = (text) => createElement("p", { className: "note" }, text);
   return [
     createPortrait(collection, row, PORTRAIT_FACTOR),
+    compare,
     createHeading("Labels"),
     createLabelList(collection, row, app.toggleLabel),
     createHeading("Details"),

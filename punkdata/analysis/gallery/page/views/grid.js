@@ -34,9 +34,12 @@ export function createCaption(collection, sort) {
 }
 
 export class Grid {
-  /** `onOpen(row)` is called when a punk is clicked, `onMove(row)` when a key moves the cursor. */
-  constructor(collection, { box, strips, cursor, option, onOpen, onMove }) {
-    Object.assign(this, { collection, box, strips, cursor, option, onOpen, onMove });
+  /**
+   * `onOpen(row)` is called when a punk is clicked, `onMove(row)` when a key moves the cursor, and
+   * `onCompare(row)` when C is pressed.
+   */
+  constructor(collection, { box, strips, cursor, option, onOpen, onMove, onCompare }) {
+    Object.assign(this, { collection, box, strips, cursor, option, onOpen, onMove, onCompare });
     this.rows = [];
     this.getCaption = () => "";
     this.cursorIndex = 0;
@@ -202,6 +205,8 @@ export class Grid {
       this.onMove(this.rows[this.cursorIndex]);
     } else if ((event.key === "Enter" || event.key === " ") && this.rows.length) {
       this.onOpen(this.rows[this.cursorIndex]);
+    } else if (event.key.toLowerCase() === "c" && this.rows.length) {
+      this.onCompare(this.rows[this.cursorIndex]);
     } else return;
     event.preventDefault();
   }

@@ -6,7 +6,8 @@ import { createElement } from "../dom/elements.js";
 import { createCaption, DEFAULT_FACTOR, Grid } from "./grid.js";
 
 const KEY_HELP =
-  "Arrow keys move, Enter opens a punk, Escape closes it, and slash moves to the search.";
+  "Arrow keys move, Enter opens a punk, Escape closes it, C adds it to the comparison, " +
+  "and slash moves to the search.";
 
 export const punksView = { name: "punks", label: "Punks", create: createPunksView };
 
@@ -35,6 +36,7 @@ function createPunksView(box, app) {
     option,
     onOpen: (row) => app.openPunk(row, true),
     onMove: (row) => app.state.punk !== null && app.openPunk(row),
+    onCompare: (row) => app.toggleCompared(row),
   });
   // Captions are drawn on canvases, which do not follow the color scheme by themselves.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grid.updateLayout());
