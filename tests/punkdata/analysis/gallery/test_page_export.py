@@ -50,7 +50,7 @@ def test_contact_sheet_shows_the_selection(
     address: str, size: tuple[int, int], open_page: OpenPage
 ) -> None:
     page = open_page(address=address)
-    with Image.open(save(page, "Picture")) as sheet:
+    with Image.open(save(page, "Contact sheet")) as sheet:
         assert sheet.size == size
         assert len(sheet.convert("RGB").getcolors(1 << 16) or []) > 5
 

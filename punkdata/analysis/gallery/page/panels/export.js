@@ -19,7 +19,7 @@ export function createExport(app) {
   const actions = [
     ["CSV table", () => save("csv", "text/csv", writeCsv)],
     ["JSON", () => save("json", "application/json", writeJson)],
-    ["Picture (PNG)", () => savePicture(app)],
+    ["Contact sheet (PNG)", () => savePicture(app)],
     ["Copy link", () => copyLink(app)],
   ];
   const buttons = actions.map(([text, act]) => {
