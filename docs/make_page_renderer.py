@@ -1,45 +1,45 @@
-"""Writes the renderer that the gallery page embeds, from the bundled weights.
+"""Writes punkdata/data/page_renderer.npz, which the gallery page embeds, from the bundled renderer.
 
 python docs/make_page_renderer.py
 
-The file has no header. It is gzipped, and contains one array after the other:
+The file has three arrays, for P pairs of a pixel and a color that it can have:
 
-    576      uint8  number of colors that can occur at each pixel, in all P pairs of pixel and color
-    P        uint8  the color of each pair, as an index of the palette; pairs are sorted by pixel
-    P        int8   the bias of each pair
-    183 x P  int8   what each condition adds to the logit of each pair
+    num_colors  uint8 (576,)    number of colors that each pixel can have
+    colors      uint8 (P,)      index in the palette of the color of each pair, sorted by pixel
+    steps       int8 (184, P)   the bias of each pair, and what each of 183 conditions adds to it
 
-Biases and weights are logits in steps of `STEP_NATS`. Sums of integers are exact, so all browsers
-draw the same pixels. The steps are far smaller than the differences between the best two colors.
+Biases and weights are logits in steps of a quarter nat. Sums of integers are exact, so all browsers
+draw the same pixels. The best two colors of a pixel are many steps apart.
 """
 
-import gzip
-from importlib.resources import files
-from pathlib import Path
-
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from punkdata.analysis.gallery.page_renderer import RENDERER_FILE
 from punkmodels.renderer.network import Renderer, load_bundled_renderer
 
-PAGE_RENDERER = Path(str(files("punkdata") / "data" / "page_renderer.bin.gz"))
 STEP_NATS = 0.25
 
 
 @torch.no_grad()
-def pack_renderer(renderer: Renderer) -> bytes:
-    """Return the arrays of a renderer, before they are compressed."""
-    logits = torch.cat([renderer.bias, renderer.condition_logits()], dim=1).float() / STEP_NATS
-    steps = logits.round()
+def pack_renderer(renderer: Renderer) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a renderer."""
+    logits = torch.cat([renderer.bias, renderer.condition_logits()], dim=1).float()
+    steps = (logits / STEP_NATS).round().T
     if steps.abs().max() > 127:
         raise ValueError(f"the logits do not fit 8 bits in steps of {STEP_NATS} nats")
-    num_colors, colors = renderer.occurs.sum(dim=1), renderer.colors[renderer.valid]
-    parts = [num_colors.to(torch.uint8), colors.to(torch.uint8), steps.T.to(torch.int8)]
-    return b"".join(part.contiguous().numpy().tobytes() for part in parts)
+    return {
+        "num_colors": renderer.occurs.sum(dim=1).to(torch.uint8).numpy(),
+        "colors": renderer.colors[renderer.valid].to(torch.uint8).numpy(),
+        "steps": steps.to(torch.int8).numpy(),
+    }
 
 
 def main() -> None:
-    PAGE_RENDERER.write_bytes(gzip.compress(pack_renderer(load_bundled_renderer()), 9, mtime=0))
-    print(f"{PAGE_RENDERER}: {PAGE_RENDERER.stat().st_size / 1000:.0f} kB")
+    with open(str(RENDERER_FILE), "wb") as file:
+        np.savez_compressed(file, **pack_renderer(load_bundled_renderer()))
+        print(f"{RENDERER_FILE}: {file.tell() / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What the gallery page needs to draw punks that a user makes: a renderer, and which traits fit."""
 
-import gzip
 from importlib.resources import files
 from typing import Any
+
+import numpy as np
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import (
@@ -14,9 +15,8 @@ from punkdata.traits import (
     allowed_accessories,
 )
 
-RENDERER_FILE = files("punkdata") / "data" / "page_renderer.bin.gz"
-"""The weights of the bundled renderer of punkmodels in 8 bits; docs/make_page_renderer.py describes
-the layout."""
+RENDERER_FILE = files("punkdata") / "data" / "page_renderer.npz"
+"""The weights of the bundled renderer of punkmodels in 8 bits, see docs/make_page_renderer.py."""
 SLOT_NAMES = (
     *("Hat or hair", "Eyes", "Beard", "Mouth", "Mouthpiece"),
     *("Cheeks", "Nose", "Ear", "Neck"),
@@ -25,8 +25,9 @@ SLOT_NAMES = (
 
 
 def read_page_renderer() -> bytes:
-    """Return the weights of the renderer."""
-    return gzip.decompress(RENDERER_FILE.read_bytes())
+    """Return the arrays of the renderer one after the other, as the page expects them."""
+    with RENDERER_FILE.open("rb") as file, np.load(file) as arrays:
+        return b"".join(arrays[name].tobytes() for name in ("num_colors", "colors", "steps"))
 
 
 def describe_outfits() -> dict[str, Any]:
