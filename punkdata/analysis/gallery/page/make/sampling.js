@@ -1,12 +1,12 @@
 // Random outfits that look like those of the real punks.
 
 import { SKIN_PIXEL } from "../data/pixels.js";
-import { hasTone } from "./outfits.js";
+import { changeType, hasTone } from "./outfits.js";
 import { renderOutfit } from "./renderer.js";
 
 const MAX_ATTEMPTS = 100;
 
-/** Return the skin tone of each punk: 1 (darkest) to 4 for Females and Males, 0 for others. */
+/** Return the skin tone of each punk: 1 (darkest) to 4 for Females and Males, 0 for others and unknown ones. */
 export function findTones(collection) {
   const { renderer, typeNames, palette, pixels } = collection;
   const toneOfColor = new Map();
@@ -34,8 +34,9 @@ export function sampleOutfit(collection, tones, random) {
       const worn = collection.accessories[choose(rows)];
       return slot.accessories.filter((accessory) => worn.includes(accessory));
     });
-    if (accessories.length <= collection.maxWorn)
-      return { type, tone: tones[choose(rows)], accessories: accessories.sort((a, b) => a - b) };
+    if (accessories.length > collection.maxWorn) continue;
+    const outfit = { tone: tones[choose(rows)], accessories: accessories.sort((a, b) => a - b) };
+    return changeType(collection, outfit, type);
   }
 }
 

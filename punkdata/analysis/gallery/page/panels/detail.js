@@ -3,9 +3,11 @@
 import { formatCount } from "../data/format.js";
 import { findNearest, getPixels, NUM_PIXELS } from "../data/pixels.js";
 import { SPLITS } from "../data/state.js";
-import { createDescriptionList, createElement, getById } from "../dom/elements.js";
+import { createDescriptionList, createElement, getById, phoneScreen } from "../dom/elements.js";
 import { createNearestList } from "../dom/nearest.js";
 import { createPortrait } from "../dom/sprites.js";
+import { writeOutfit } from "../make/outfits.js";
+import { findTones } from "../make/sampling.js";
 import { createPrices } from "./sales.js";
 
 const NUM_NEAREST = 8;
@@ -66,6 +68,7 @@ function createSections(app, row, compare) {
     compare,
     createHeading("Labels"),
     createLabelList(collection, row, app.toggleLabel),
+    ...(collection.renderer ? [createChangeButton(app, row)] : []),
     createHeading("Details"),
     createFacts(collection, row),
     createHeading("Rarity"),
@@ -84,6 +87,16 @@ function createSections(app, row, compare) {
       (other) => app.openPunk(other, true),
     ),
   ];
+}
+
+/** Create the button that shows a punk's labels in the view that makes punks. */
+function createChangeButton(app, row) {
+  const { accessories, type } = app.collection;
+  const outfit = { type: type[row], tone: findTones(app.collection)[row], accessories: accessories[row] };
+  const part = { view: "make", made: writeOutfit(outfit, app.collection) };
+  const onclick = () =>
+    phoneScreen.matches ? app.closePunk(part) : app.change(part, { push: true, openedPane: false });
+  return createElement("button", { type: "button", className: "change-punk", onclick }, "Make a variation");
 }
 
 /** Create the buttons of a punk's labels; a click filters by the label. */

@@ -13,7 +13,7 @@ const MIN_TOLERANCE = 3; // largest difference of pixels that count as the same,
 const MAX_TOLERANCE = 40; // the same, in any picture
 const MAX_READINGS = 100; // of one scale
 const SCALE_FACTORS = [0.985, 0.99, 0.995, 1.005, 1.01, 1.015];
-const TRANSPARENT_FILL = [0x18, 0xd0, 0xe0]; // No punk has this color.
+export const TRANSPARENT_FILL = [0x18, 0xd0, 0xe0]; // No punk has this color.
 
 /** Return a picture over a color that no punk has, with opaque pixels only. */
 function flattenPicture({ width, height, data }) {

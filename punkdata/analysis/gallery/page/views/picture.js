@@ -29,7 +29,7 @@ function createPictureView(box, app) {
       const picture = await decodePicture(file);
       await new Promise((resolve) => setTimeout(resolve)); // The browser shows the text first.
       const found = identifyPicture(picture, app.collection);
-      show(describeMatches(found, app.collection), ...found.map((match) => createMatch(match, app)));
+      show(describeMatches(found, app.collection), ...createMatches(found, app));
     } catch (error) {
       show(error.message);
     }
@@ -45,6 +45,16 @@ function createPictureView(box, app) {
     matches,
   );
   return () => {};
+}
+
+/** Create the figures of the punks in a picture and, for several, the button that selects them. */
+function createMatches(found, app) {
+  const figures = found.map((match) => createMatch(match, app, found.length === 1));
+  if (found.length < 2) return figures;
+  const ids = found.map(({ nearest }) => app.collection.id[nearest[0][0]]);
+  const onclick = () => app.change({ view: "punks", ids }, { push: true, openedPane: false });
+  const select = createElement("button", { type: "button", onclick }, "Show these punks in the grid");
+  return [createElement("div", { className: "wide" }, select), ...figures];
 }
 
 /** Return a sentence about the punks that a picture shows. */
