@@ -36,11 +36,16 @@ def gallery_folder(
     snapshot_with_hidden: Snapshot,
     built_root: Path,
 ) -> Path:
-    """A folder with galleries of three snapshots: with prices, with hidden labels, with neither."""
+    """A folder with galleries of three snapshots: with prices, with hidden labels, with neither.
+
+    There is also one without the generator.
+    """
     folder = tmp_path_factory.mktemp("gallery")
     (folder / "priced.html").write_text(render_gallery(priced_snapshot), "utf-8")
     (folder / "hiding.html").write_text(render_gallery(snapshot_with_hidden), "utf-8")
     (folder / "unpriced.html").write_text(render_gallery(open_snapshot(built_root)), "utf-8")
+    without = render_gallery(priced_snapshot, generator=False)
+    (folder / "no_generator.html").write_text(without, "utf-8")
     return folder
 
 

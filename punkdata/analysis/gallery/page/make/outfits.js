@@ -3,6 +3,8 @@
 // An outfit is { type, tone, accessories }: an index of the types; 1 (darkest) to 4 for Females and
 // Males, 0 for others; and indices of the accessories in ascending order.
 
+import { pluralize } from "../data/format.js";
+
 const MAX_TONE = 4;
 const USUAL_TONE = 2;
 
@@ -29,7 +31,7 @@ export function findObstacle(rules, outfit, accessory) {
   }
   const isReplacing = getWorn(outfit, findSlot(rules, accessory)) !== undefined;
   if (!isReplacing && outfit.accessories.length >= rules.maxWorn)
-    return `${name}: a punk has at most ${rules.maxWorn} accessories. Remove one first.`;
+    return `${name}: a punk has at most ${pluralize(rules.maxWorn, "accessory", "accessories")}. Remove one first.`;
   return null;
 }
 
