@@ -78,6 +78,7 @@ CONTENTS = {
     "Tutorial": ("tutorial", "notebooks"),
     "How-to guides": (
         "howto/fetch",
+        "howto/gallery",
         "howto/prices",
         "howto/libraries",
         "howto/share",

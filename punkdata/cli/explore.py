@@ -33,7 +33,8 @@ AUDIT_EXAMPLES = (
 )
 GALLERY_EXAMPLES = (
     "Example: punkdata gallery --open\n\n"
-    "An older snapshot: punkdata gallery s3-0123456789ab --out old.html"
+    "An older snapshot: punkdata gallery s3-0123456789ab --out old.html\n\n"
+    "A website for any static host: punkdata gallery --out site/ --site-url https://example.org/"
 )
 PLOT_EXAMPLES = (
     "Example: punkdata plot\n\n"
@@ -107,7 +108,20 @@ def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
 def gallery(
     version: SnapshotArgument = "latest",
     root: Root = ROOT,
-    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("gallery.html"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="HTML file to write, or a folder such as site/ for a page to put on the web."
+        ),
+    ] = Path("gallery.html"),
+    site_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address at which the folder will be published; many messengers need it to show "
+            "the picture of a link preview. (default: none)",
+        ),
+    ] = None,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the file in the default browser.")
     ] = False,
@@ -119,12 +133,27 @@ def gallery(
         ),
     ] = True,
 ) -> None:
-    """Write all punks to one HTML file that works offline, with filters, prices and charts."""
-    from punkdata.analysis.gallery.html import render_gallery
+    """Write all punks to one HTML file that works offline, with a search, filters, maps and charts.
 
+    The page needs no server and no network. It also exports the selected punks as CSV, JSON or a
+    picture, compares up to six of them, draws new ones, and finds the punk in a picture. Its
+    address holds what is shown, so that a link or a bookmark restores it.
+    """
+    from punkdata.analysis.gallery.html import render_gallery
+    from punkdata.analysis.gallery.site import CARD_NAME, describe_preview, draw_card
+
+    is_site = out.is_dir() or (not out.exists() and not out.suffix)
+    if site_url and not is_site:
+        raise UsageError(
+            "--site-url needs a folder to publish", hint="add an option such as: --out site/"
+        )
     snapshot = open_snapshot_argument(root, version)
-    console.check_output(out)
-    page = render_gallery(snapshot, generator=generator).encode()
+    console.check_output(out, is_folder=is_site)
+    head = describe_preview(snapshot, site_url) if is_site else ""
+    page = render_gallery(snapshot, generator=generator, head=head).encode()
+    if is_site:
+        write_atomic(out / CARD_NAME, draw_card(snapshot))
+        out /= "index.html"
     write_atomic(out, page)
     console.emit(str(out))
     console.say(f"{snapshot.manifest.punks:,} punks of {snapshot.version}")

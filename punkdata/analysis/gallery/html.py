@@ -30,10 +30,11 @@ EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MUL
 """The start of an exported definition; the only form of export that is supported."""
 
 
-def render_gallery(snapshot: Snapshot, *, generator: bool = True) -> str:
+def render_gallery(snapshot: Snapshot, *, generator: bool = True, head: str = "") -> str:
     """Return the HTML; raises DataError for damaged files and for more than 256 colors.
 
-    With `generator`, the page draws punks with any traits, by a renderer of about 50 kB.
+    With `generator`, the page draws punks with any traits, by a renderer of about 50 kB. `head` is
+    HTML to add to the head of the page.
     """
     punks, sales = snapshot.punks(), snapshot.sales()
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
@@ -48,6 +49,7 @@ def render_gallery(snapshot: Snapshot, *, generator: bool = True) -> str:
     script = join_modules(page)
     return Template((page / "page.html").read_text("utf-8")).substitute(
         version=snapshot.version,
+        head=head,
         policy=f"default-src 'none'; script-src '{_csp_hash(script)}'; "
         f"style-src '{_csp_hash(style)}'; base-uri 'none'; form-action 'none'",
         style=style,

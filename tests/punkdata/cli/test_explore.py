@@ -6,6 +6,7 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.cli import run
 
 from punkdata import open_snapshot
@@ -51,7 +52,7 @@ def test_failed_gallery_keeps_the_existing_file(
 ) -> None:
     out = tmp_path / "gallery.html"
     out.write_text("old")
-    assert run("gallery", "--root", root, "--out", out / "below") == 2
+    assert run("gallery", "--root", root, "--out", out / "below.html") == 2
     assert "choose a folder that can be written" in capsys.readouterr().err
     (open_snapshot(root).path / "punks" / "val-00000-of-00001.parquet").write_bytes(b"torn")
     assert run("gallery", "--root", root, "--out", out) == 6
@@ -60,12 +61,34 @@ def test_failed_gallery_keeps_the_existing_file(
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
 
 
-def test_gallery_does_not_replace_a_folder(
+@pytest.mark.parametrize("exists", [False, True])
+def test_gallery_in_a_folder_is_a_website(
+    exists: bool, built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / ("site.d" if exists else "site")
+    if exists:
+        out.mkdir()
+    url = ("--site-url", "https://example.org/punks")
+    assert run("gallery", "--root", built_root, "--out", out, *url) == 0
+    assert capsys.readouterr().out.strip() == str(out / "index.html")
+    assert sorted(file.name for file in out.iterdir()) == ["card.png", "index.html"]
+    page = (out / "index.html").read_text("utf-8")
+    assert '<meta property="og:image" content="https://example.org/punks/card.png">' in page
+    with Image.open(out / "card.png") as card:
+        assert card.size == (1200, 630)
+        assert len(card.convert("RGB").getcolors(1 << 16) or []) > 10
+
+
+def test_gallery_refuses_other_addresses_than_websites(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    assert run("gallery", "--root", built_root, "--out", tmp_path) == 2
-    assert f"cannot write '{tmp_path}'" in capsys.readouterr().err
-    assert list(tmp_path.parent.glob(".*.tmp")) == []
+    site = ("gallery", "--root", built_root, "--out", tmp_path / "site", "--site-url")
+    assert run(*site, "example.org") == 2
+    assert "'example.org' is not an address of a website" in capsys.readouterr().err
+    file = ("gallery", "--root", built_root, "--out", tmp_path / "page.html", "--site-url")
+    assert run(*file, "https://example.org") == 2
+    assert "--site-url needs a folder to publish" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plot_writes_one_file_per_chart(
