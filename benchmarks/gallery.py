@@ -1,4 +1,4 @@
-"""Time to create, open, filter and scroll the gallery, in headless Chromium on this machine.
+"""Time to create, open, filter and scroll the gallery, and to make punks, in headless Chromium.
 
     python benchmarks/gallery.py [--root data]
 
@@ -29,6 +29,15 @@ TIME_FILTER = """(name) => {
     return performance.now() - start;
 }"""
 """Return the milliseconds from a click on a filter to the finished layout."""
+TIME_MAKING = """(name) => {
+    const chip = [...document.querySelectorAll("#make .chip")]
+        .find((button) => button.textContent === name);
+    const start = performance.now();
+    chip.click();
+    document.querySelector("#make").getBoundingClientRect(); // forces layout
+    return performance.now() - start;
+}"""
+"""Return the milliseconds from a click on an accessory to the punk that has it."""
 TIME_SCROLLING = """(pixels) => new Promise((resolve) => {
     const box = document.querySelector("#punks"), times = [];
     box.scrollTop = 0;
@@ -77,7 +86,14 @@ def measure_page(browser: Browser, file: Path, repeats: int) -> None:
     print(f"{'setting a filter, median':36}{measure_filter_ms(page, repeats):8.1f} ms")
     page.get_by_role("button", name="Charts").click()
     print(f"{'setting a filter in the charts':36}{measure_filter_ms(page, repeats):8.1f} ms")
-    page.get_by_role("button", name="Punks").click()
+    page.get_by_role("button", name="Make").click()
+    made_ms = [
+        page.evaluate(TIME_MAKING, name)
+        for _ in range(repeats)
+        for name in ("Mohawk", "Cap", "Pipe", "Big Beard", "Earring")
+    ]
+    print(f"{'making a punk, median':36}{statistics.median(made_ms):8.1f} ms")
+    page.get_by_role("button", name="Punks", exact=True).click()
     for pixels in (20, 200):
         times = page.evaluate(TIME_SCROLLING, pixels)
         intervals = [b - a for a, b in itertools.pairwise(times)]

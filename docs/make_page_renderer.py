@@ -12,6 +12,8 @@ Biases and weights are logits in steps of a quarter nat. Sums of integers are ex
 draw the same pixels. The best two colors of a pixel are many steps apart.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -37,9 +39,9 @@ def pack_renderer(renderer: Renderer) -> dict[str, NDArray[np.generic]]:
 
 
 def main() -> None:
-    with open(str(RENDERER_FILE), "wb") as file:
-        np.savez_compressed(file, **pack_renderer(load_bundled_renderer()))
-        print(f"{RENDERER_FILE}: {file.tell() / 1000:.0f} kB")
+    path = Path(str(RENDERER_FILE))
+    np.savez_compressed(path, **pack_renderer(load_bundled_renderer()))
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

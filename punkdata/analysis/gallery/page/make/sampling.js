@@ -4,7 +4,8 @@ import { SKIN_PIXEL } from "../data/pixels.js";
 import { changeType, hasTone } from "./outfits.js";
 import { renderOutfit } from "./renderer.js";
 
-const MAX_ATTEMPTS = 100;
+const MAX_ATTEMPTS = 100; // to find a new outfit
+const MAX_COUNT_ATTEMPTS = 1000; // to have the right number of accessories
 
 /** Return the skin tone of each punk: 1 (darkest) to 4 for Females and Males, 0 for others and unknown ones. */
 export function findTones(collection) {
@@ -21,20 +22,22 @@ export function findTones(collection) {
 }
 
 /**
- * Sample an outfit; `random` returns numbers in [0, 1). The type is as frequent as among all punks. The
- * skin tone and the accessory of each slot are those of punks of this type that are chosen independently,
- * so the outfit is always one that its type can have.
+ * Sample an outfit; `random` returns numbers in [0, 1). The type, and the skin tone and the number of
+ * accessories of a type, are as frequent as among the punks. The accessory of each slot is that of a punk
+ * of this type, chosen independently for each slot, so its type can always have it.
  */
 export function sampleOutfit(collection, tones, random) {
   const choose = (list) => list[Math.floor(random() * list.length)];
   const type = choose(collection.type);
   const rows = [...collection.type.keys()].filter((row) => collection.type[row] === type);
-  for (;;) {
+  const wanted = collection.accessories[choose(rows)].length;
+  for (let attempt = 0; ; attempt++) {
     const accessories = collection.slots.flatMap((slot) => {
       const worn = collection.accessories[choose(rows)];
       return slot.accessories.filter((accessory) => worn.includes(accessory));
     });
-    if (accessories.length > collection.maxWorn) continue;
+    const isEnough = attempt < MAX_COUNT_ATTEMPTS ? accessories.length === wanted : accessories.length <= collection.maxWorn;
+    if (!isEnough) continue;
     const outfit = { tone: tones[choose(rows)], accessories: accessories.sort((a, b) => a - b) };
     return changeType(collection, outfit, type);
   }
