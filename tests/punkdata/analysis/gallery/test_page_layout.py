@@ -16,6 +16,7 @@ AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89
 AXE_ADDRESSES = (
     *("", "#punk=3", "#q=%23999", "#view=charts", "#view=charts&ids=999"),
     *("#view=compare", "#view=compare&compare=3,4"),
+    *("#view=make", "#view=make&make=Ape,Pipe", "#view=picture"),
 )
 """The states of the page that axe checks."""
 
@@ -90,15 +91,17 @@ def test_page_fits_the_width_in_light_and_dark(
     read_width = "() => document.documentElement.scrollWidth"
     assert page.evaluate(read_width) <= width
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Charts").click()
-    assert page.evaluate(read_width) <= width
+    for view in ("Charts", "Make", "Picture"):
+        page.get_by_role("button", name=view).click()
+        assert page.evaluate(read_width) <= width
     background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     is_dark = sum(map(int, re.findall(r"\d+", background))) < 3 * 128
     assert is_dark == (scheme == "dark")
 
 
-def test_every_control_has_a_name(open_page: OpenPage) -> None:
-    page = open_page(address="#punk=3")
+@pytest.mark.parametrize("address", ["#punk=3", "#view=make", "#view=picture"])
+def test_every_control_has_a_name(address: str, open_page: OpenPage) -> None:
+    page = open_page(address=address)
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, [tabindex='0']")]
             .filter((e) => e.offsetParent && !(e.textContent.trim() || e.ariaLabel
@@ -112,15 +115,7 @@ def test_every_control_has_a_name(open_page: OpenPage) -> None:
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_axe_finds_no_accessibility_violations(open_page: OpenPage, tmp_path: Path) -> None:
     axe = npm_file(*AXE, "package/axe.min.js", tmp_path).decode()
-    for address in (
-        "",
-        "#punk=3",
-        "#view=charts",
-        "#q=%23999",
-        "#view=charts&ids=999",
-        "#view=compare",
-        "#view=compare&compare=3,4",
-    ):
+    for address in AXE_ADDRESSES:
         for width, scheme in ((1300, "light"), (360, "dark")):
             page = open_page(
                 address=address,
