@@ -129,6 +129,16 @@ def recover_layers(
     return Layers(male, female, is_exact, occluded, undecidable)
 
 
+def are_determined(layers: Layers, hidden: BoolArray | None = None) -> bool:
+    """Return whether the punks suffice to tell which accessory paints each pixel.
+
+    `hidden`, bool (N, 87), is True for accessories that are known to change no pixel. With few
+    punks, an accessory may seem to change none, because all punks have it.
+    """
+    is_same = hidden is None or not (layers.occluded != hidden).any()
+    return bool(layers.is_exact.all()) and is_same
+
+
 class _BodySolver:
     """Layer recovery for the n punks of one body, whose accessories have the same sprites.
 

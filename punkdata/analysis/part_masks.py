@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from punkdata.analysis.layers import recover_layers
+from punkdata.analysis.layers import are_determined, recover_layers
 from punkdata.analysis.outfits import NO_ACCESSORY, UNKNOWN, Compositor, Integers
 from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE, palette_indices
@@ -89,11 +89,8 @@ def recover_parts(snapshot: Path) -> PunkParts:
     labels = found.labels > 0
     indices = palette_indices(found.images).reshape(len(labels), -1)
     layers = recover_layers(indices, labels)
-    # With few punks, an accessory may seem to change no pixel, because all punks have it.
-    occluded = np.zeros_like(labels)
-    occluded[:, len(TYPES) :] = layers.occluded
-    is_hidden = occluded if found.hidden is None else found.hidden
-    if not layers.is_exact.all() or (occluded != is_hidden).any():
+    hidden = None if found.hidden is None else found.hidden[:, len(TYPES) :]
+    if not are_determined(layers, hidden):
         raise DataError(
             f"the {len(labels):,} punks of '{snapshot}' do not determine which accessory paints "
             "each pixel",

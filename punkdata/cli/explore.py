@@ -132,6 +132,14 @@ def gallery(
             help="Include the renderer, which draws punks with any traits; it adds 50 kB.",
         ),
     ] = True,
+    transactions: Annotated[
+        bool,
+        typer.Option(
+            "--transactions",
+            help="Link each sale to its transaction; the hashes add 1.2 MB for 25,000 sales. "
+            "(default: only a link to all transactions of a punk)",
+        ),
+    ] = False,
 ) -> None:
     """Write all punks to one HTML file that works offline, with a search, filters, maps and charts.
 
@@ -150,7 +158,14 @@ def gallery(
     snapshot = open_snapshot_argument(root, version)
     console.check_output(out, is_folder=is_site)
     head = describe_preview(snapshot, site_url) if is_site else ""
-    page = render_gallery(snapshot, generator=generator, head=head).encode()
+    with progress_bar("decomposing", "pixels") as progress:
+        page = render_gallery(
+            snapshot,
+            generator=generator,
+            with_transactions=transactions,
+            head=head,
+            progress=progress,
+        ).encode()
     if is_site:
         write_atomic(out / CARD_NAME, draw_card(snapshot))
         out /= "index.html"

@@ -9,6 +9,18 @@ from punkdata.snapshots.reader import Snapshot
 
 Page = Any
 OpenPage = Callable[..., Page]
+READ_PORTRAIT = """() => {
+    const canvas = document.querySelector("#detail > .portrait");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.width);
+    const scale = canvas.width / 24, pixels = [];
+    for (let y = 0; y < 24; y++) for (let x = 0; x < 24; x++) {
+        const at = (Math.floor((y + 0.1) * scale) * canvas.width
+            + Math.floor((x + 0.9) * scale)) * 4;
+        pixels.push(...data.slice(at, at + 4));
+    }
+    return pixels;
+}"""
+"""Return the RGBA values of a portrait, one of the canvas for each pixel of the sprite."""
 
 
 def read_status(page: Page) -> str:

@@ -1,8 +1,8 @@
 """The gallery: one HTML file that shows all punks, and loads nothing from the network.
 
-The files in `page/` are joined with the data of the punks as JSON columns and their sprites as
-palette indices, both gzipped and encoded in base64. The content security policy of the page allows
-its one script and its one style, by their hashes, and no connections.
+The files in `page/` are joined with the data of the punks as JSON columns and their sprites, as
+layers or as palette indices, all gzipped and encoded in base64. The content security policy of the
+page allows its one script and its one style, by their hashes, and no connections.
 """
 
 import base64
@@ -18,8 +18,10 @@ from string import Template
 import numpy as np
 
 from punkdata.analysis.gallery.page_data import build_page_data, index_colors
+from punkdata.analysis.gallery.page_layers import describe_layers
 from punkdata.analysis.gallery.page_renderer import describe_outfits, read_page_renderer
 from punkdata.analysis.gallery.punk_map import pack_map
+from punkdata.progress import Progress
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_labels, extract_sprites
 
@@ -30,18 +32,28 @@ EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MUL
 """The start of an exported definition; the only form of export that is supported."""
 
 
-def render_gallery(snapshot: Snapshot, *, generator: bool = True, head: str = "") -> str:
+def render_gallery(
+    snapshot: Snapshot,
+    *,
+    generator: bool = True,
+    with_transactions: bool = False,
+    head: str = "",
+    progress: Progress = lambda done, total: None,
+) -> str:
     """Return the HTML; raises DataError for damaged files and for more than 256 colors.
 
-    With `generator`, the page draws punks with any traits, by a renderer of about 50 kB. `head` is
-    HTML to add to the head of the page.
+    With `generator`, the page draws punks with any traits, by a renderer of about 50 kB.
+    `with_transactions` embeds the hash of each sale's transaction, about 50 bytes a sale. `head` is
+    HTML to add to the head of the page. `progress` is called with the number of pixels whose layers
+    are known.
     """
     punks, sales = snapshot.punks(), snapshot.sales()
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
-    data = build_page_data(snapshot, punks, sales) | {"palette": palette}
-    data["map"] = pack_map(punks["punk_id"])
+    data = build_page_data(snapshot, punks, sales, with_transactions=with_transactions)
+    data |= {"palette": palette, "map": pack_map(punks["punk_id"])}
+    layers = data["layers"] = describe_layers(punks, indices, progress)
     if generator:
         data |= describe_outfits()
     page = files("punkdata.analysis.gallery") / "page"
@@ -55,7 +67,7 @@ def render_gallery(snapshot: Snapshot, *, generator: bool = True, head: str = ""
         style=style,
         script=script,
         data=_pack(json.dumps(data, separators=(",", ":")).encode()),
-        sprites=_pack(indices.tobytes()),
+        sprites=_pack(indices.tobytes() if layers is None else b""),
         renderer=_pack(read_page_renderer() if generator else b""),
     )
 

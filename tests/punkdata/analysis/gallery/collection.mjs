@@ -6,8 +6,11 @@ import { PARAMETERS } from "../../../../punkdata/analysis/gallery/page/data/stat
 const count = 6;
 const unknown = new Array(count).fill(null);
 
+const nothing = [null, null, null];
+const SALES = { row: [0, 2, 4], after: [1e9, 1e9, 9], eth: [10, 60, 0], note: nothing, seller: nothing, buyer: nothing };
+
 /** Six punks with two types, three accessories and, unless `sales` is null, prices in ETH. */
-export const createTestCollection = (sales = { row: [0, 2], at: [1e9, 2e9], eth: [10, 60], note: [null, null] }) =>
+export const createTestCollection = (sales = SALES) =>
   createCollection(
     {
       typeNames: ["Alien", "Male"],
@@ -19,12 +22,7 @@ export const createTestCollection = (sales = { row: [0, 2], at: [1e9, 2e9], eth:
       split: [0, 0, 1, 1, 2, 2],
       splitById: [0, 0, 0, 0, 0, 0],
       saleCount: [1, 0, 1, 0, 0, 0],
-      last: sales ? [10, null, 60, null, 0, null] : unknown,
-      median: unknown,
-      highest: unknown,
       listing: unknown,
-      lastSoldAt: unknown,
-      rarityScore: [6, 5, 4, 3, 2, 1],
       rarityRank: [1, 2, 3, 4, 5, 6],
       rarityBits: [1, 1, 1, 1, 1],
       rarityCountBits: [1, 1, 1],

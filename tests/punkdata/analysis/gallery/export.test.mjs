@@ -7,7 +7,8 @@ import { createTestCollection } from "./collection.mjs";
 const collection = createTestCollection();
 
 test("CSV has a line for each row in their order", () => {
-  const lines = writeCsv(createTestCollection(null), [2, 0]).split("\n");
+  const scored = { ...createTestCollection(null), rarityScore: [6, 5, 4, 3, 2, 1] };
+  const lines = writeCsv(scored, [2, 0]).split("\n");
   assert.deepEqual(lines, [
     "punk_id,type,accessories,accessory_count,hidden_accessories,split,split_by_id,rarity_score,rarity_rank",
     "9,Male,Mohawk|Earring,2,,val,train,4,3",
@@ -26,7 +27,7 @@ test("JSON has lists, prices, and null for unknown values", () => {
   assert.deepEqual(punk.accessories, ["Mohawk", "Earring"]);
   assert.equal(punk.last_sold_at, "2001-09-09T01:46:40Z");
   assert.equal(punk.last_sale_eth, 60);
-  assert.equal(punk.median_sale_eth, null);
+  assert.equal(punk.lowest_listing_eth, null);
 });
 
 test("a comparison has up to six different punks of the snapshot", () => {

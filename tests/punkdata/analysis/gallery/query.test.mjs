@@ -51,7 +51,7 @@ for (const [query, ids] of Object.entries(SELECTED))
 
 test("a query is combined with the filters, and uses their kind of price", () => {
   assert.deepEqual(selectIds("mohawk", { types: [0] }), [3]);
-  assert.deepEqual(selectIds(">5", { price: "highest" }), []);
+  assert.deepEqual(selectIds(">5", { price: "listing" }), []);
 });
 
 test("a query that matches nothing says why", () => {

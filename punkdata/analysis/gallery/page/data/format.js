@@ -22,6 +22,13 @@ export function formatPrice(price) {
 
 export const formatEth = (price) => `${formatPrice(price)} ETH`;
 
+const DOLLAR_FORMAT = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
+
+export const formatDollars = (dollars) => DOLLAR_FORMAT.format(dollars);
+
+/** Return the first and last four digits of an address, 0x1234…abcd. */
+export const shortenAddress = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
+
 /** Format a number compactly: 2M, 15k, 0.05. */
 export function formatCompact(n) {
   if (n >= 1e6) return `${n / 1e6}M`;

@@ -8,3 +8,9 @@ export async function unpackBytes(text) {
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(plain).arrayBuffer());
 }
+
+/** Return the running totals of numbers. */
+export function addUp(steps) {
+  let total = 0;
+  return steps.map((step) => (total += step));
+}

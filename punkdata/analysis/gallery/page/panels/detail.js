@@ -6,9 +6,10 @@ import { SPLITS } from "../data/state.js";
 import { createDescriptionList, createElement, getById, phoneScreen } from "../dom/elements.js";
 import { createNearestList } from "../dom/nearest.js";
 import { createPortrait } from "../dom/sprites.js";
+import { createLayerList } from "../layers/list.js";
 import { writeOutfit } from "../make/outfits.js";
 import { findTones } from "../make/sampling.js";
-import { createPrices } from "./sales.js";
+import { createPrices } from "../sales/section.js";
 
 const NUM_NEAREST = 8;
 const PORTRAIT_FACTOR = 12; // CSS pixels per sprite pixel
@@ -63,12 +64,14 @@ function createSections(app, row, compare) {
   const { collection } = app;
   const createHeading = (text) => createElement("h3", {}, text);
   const createNote = (text) => createElement("p", { className: "note" }, text);
+  const portrait = createPortrait(collection, row, PORTRAIT_FACTOR);
   return [
-    createPortrait(collection, row, PORTRAIT_FACTOR),
+    portrait,
     compare,
     createHeading("Labels"),
     createLabelList(collection, row, app.toggleLabel),
     ...(collection.renderer ? [createChangeButton(app, row)] : []),
+    ...(collection.layers ? [createHeading("Layers"), ...createLayerList(collection, row, portrait)] : []),
     createHeading("Details"),
     createFacts(collection, row),
     createHeading("Rarity"),

@@ -1,0 +1,87 @@
+// The sales of one punk: a summary, the history of its price and a table.
+
+import { formatCount, formatDate, formatDollars, formatEth, pluralize, shortenAddress } from "../data/format.js";
+import { getDollars, getParty, getTransaction } from "./facts.js";
+import { createDescriptionList, createElement } from "../dom/elements.js";
+import { createPriceHistoryChart } from "./history.js";
+
+const EXPLORER = "https://etherscan.io";
+const HISTORY = "https://cryptopunks.app/cryptopunks/details";
+
+/** Return how often a punk was sold. The market of the CryptoPunks and those of wrapped punks differ. */
+function describeSaleCount(count, total) {
+  const wrapped = total > count ? `, and ${formatCount(total - count)} as a wrapped punk` : "";
+  return pluralize(count, "time") + wrapped;
+}
+
+/** Create the summary, chart and table of a punk's sales. */
+export function createPrices(collection, row) {
+  const formatOptional = (price) => (price === null ? "–" : formatEth(price));
+  const sales = collection.salesByRow[row];
+  const listing = ["Listed for", formatOptional(collection.listing[row])];
+  if (!sales.length) return [createDescriptionList([["Sold", "no sales in this snapshot"], listing])];
+  const pricedSales = sales.filter((sale) => collection.sales.eth[sale] !== null);
+  return [
+    createDescriptionList([
+      ["Sold", describeSaleCount(collection.saleCount[row], sales.length)],
+      ["Last sale", formatOptional(collection.last[row])],
+      ["Median sale", formatOptional(collection.median[row])],
+      ["Highest sale", formatOptional(collection.highest[row])],
+      listing,
+    ]),
+    ...(pricedSales.length ? [createPriceHistoryChart(collection, row, pricedSales)] : []),
+    createSalesTable(collection, sales),
+    createElement(
+      "p",
+      { className: "note" },
+      createLink(`${HISTORY}/${collection.id[row]}`, "All transactions of this punk"),
+      " (opens cryptopunks.app)",
+    ),
+  ];
+}
+
+/** Create the table of sales, newest first. */
+function createSalesTable(collection, sales) {
+  const head = ["Date", "Price", "Parties"].map((text) => createElement("th", { scope: "col" }, text));
+  return createElement(
+    "table",
+    { className: "sales" },
+    createElement("caption", { className: "visually-hidden" }, "All sales, newest first"),
+    createElement("thead", {}, createElement("tr", {}, ...head)),
+    createElement("tbody", {}, ...sales.toReversed().map((sale) => createSaleRow(collection, sale))),
+  );
+}
+
+function createSaleRow(collection, sale) {
+  const { sales } = collection;
+  const hash = getTransaction(sales, sale);
+  const dollars = getDollars(collection, sale);
+  const createLine = (...content) => createElement("div", {}, ...content);
+  const parties = [["from", "seller"], ["to", "buyer"]].map(([word, role]) =>
+    createLine(`${word} `, createParty(getParty(sales, sale, role))),
+  );
+  return createElement(
+    "tr",
+    {},
+    createElement(
+      "td",
+      {},
+      createLine(formatDate(sales.at[sale])),
+      ...(hash ? [createLine(createLink(`${EXPLORER}/tx/${hash}`, "transaction"))] : []),
+    ),
+    createElement(
+      "td",
+      {},
+      createLine(sales.eth[sale] === null ? sales.note[sale] : formatEth(sales.eth[sale])),
+      ...(dollars === null ? [] : [createLine(formatDollars(dollars))]),
+    ),
+    createElement("td", { className: "parties" }, ...parties),
+  );
+}
+
+const createParty = (address) =>
+  address ? createLink(`${EXPLORER}/address/${address}`, shortenAddress(address), address) : "unknown";
+
+/** Create a link to another site, which opens only when it is clicked. */
+const createLink = (href, text, title = "") =>
+  createElement("a", { href, title, target: "_blank", rel: "noopener noreferrer" }, text);
