@@ -1,4 +1,4 @@
-"""Time to create, open, filter and scroll the gallery, and to make punks, in headless Chromium.
+"""Time to create, open, filter, search and scroll the gallery and to make punks, in Chromium.
 
     python benchmarks/gallery.py [--root data]
 
@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from punkdata import open_snapshot
 from punkdata.analysis.gallery.html import render_gallery
 
+QUERY = "zombie mohawk -earring >50eth"
 TIME_FILTER = """(name) => {
     const box = [...document.querySelectorAll("#filters .filter-option")]
         .find((option) => option.textContent.startsWith(name)).querySelector("input");
@@ -38,6 +39,22 @@ TIME_MAKING = """(name) => {
     return performance.now() - start;
 }"""
 """Return the milliseconds from a click on an accessory to the punk that has it."""
+TIME_TYPING = """(text) => {
+    const field = document.querySelector("#query"), times = [];
+    field.focus();
+    for (let length = 1; length <= text.length; length++) {
+        const start = performance.now();
+        field.value = text.slice(0, length);
+        field.dispatchEvent(new Event("input"));
+        document.querySelector("#strips").getBoundingClientRect(); // forces layout
+        times.push(performance.now() - start);
+    }
+    field.value = "";
+    field.dispatchEvent(new Event("input"));
+    field.blur();
+    return times;
+}"""
+"""Return the milliseconds from each key in the search to the finished layout and suggestions."""
 TIME_SCROLLING = """(pixels) => new Promise((resolve) => {
     const box = document.querySelector("#punks"), times = [];
     box.scrollTop = 0;
@@ -75,7 +92,7 @@ def main() -> None:
 
 
 def measure_page(browser: Browser, file: Path, repeats: int) -> None:
-    """Print how fast the page opens, filters and scrolls."""
+    """Print how fast the page opens, filters, searches and scrolls."""
     open_ms = []
     for _ in range(repeats):
         page = open_page(browser, file)
@@ -84,6 +101,8 @@ def measure_page(browser: Browser, file: Path, repeats: int) -> None:
     print(f"{'opening and rendering, median':36}{statistics.median(open_ms):8.0f} ms")
     page = open_page(browser, file)
     print(f"{'setting a filter, median':36}{measure_filter_ms(page, repeats):8.1f} ms")
+    typing_ms = [ms for _ in range(repeats) for ms in page.evaluate(TIME_TYPING, QUERY)]
+    print(f"{'typing a letter of a search, median':36}{statistics.median(typing_ms):8.1f} ms")
     page.get_by_role("button", name="Charts").click()
     print(f"{'setting a filter in the charts':36}{measure_filter_ms(page, repeats):8.1f} ms")
     page.get_by_role("button", name="Make").click()

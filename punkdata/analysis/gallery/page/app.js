@@ -108,8 +108,12 @@ export class App {
     this.apply({ ...this.state, ...part });
     const address = writeAddress(this.state, this.collection, this.parameters);
     const entry = [{ openedPane: Boolean(openedPane) }, "", address];
-    if (push) history.pushState(...entry);
-    else history.replaceState(...entry);
+    try {
+      if (push) history.pushState(...entry);
+      else history.replaceState(...entry);
+    } catch {
+      // Safari refuses more than 100 changes in 30 seconds; the next one writes the address.
+    }
   }
 
   /** Add a label to the filters, or remove it. On a phone, this also closes the detail pane. */

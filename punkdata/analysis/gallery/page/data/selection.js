@@ -3,25 +3,35 @@
 import { isInitial, SORTS, splitSort } from "./state.js";
 
 /** Return the rows that match the filters, in the order of the state. */
-export function selectRows(state, collection, parameters) {
-  const { name, descending } = splitSort(state.sort);
-  return sortRows(filterRows(state, collection, parameters), SORTS[name].values(collection), descending, collection.id);
-}
+export const selectRows = (state, collection, parameters) =>
+  filterRows(state, collection, parameters, getOrder(collection, state.sort));
 
-/** Return the rows that match the filters, in the order of the collection. */
-export function filterRows(state, collection, parameters) {
+/** Return those of the rows that match the filters; by default, of all in the collection's order. */
+export function filterRows(state, collection, parameters, rows = getOrder(collection, null)) {
   const tests = Object.keys(parameters)
     .filter((name) => parameters[name].createFilter && !isInitial(state, name, parameters))
     .map((name) => parameters[name].createFilter(state[name], collection, state));
-  const rows = [];
-  for (let row = 0; row < collection.count; row++) if (tests.every((test) => test(row))) rows.push(row);
-  return rows;
+  return rows.filter((row) => tests.every((test) => test(row)));
+}
+
+/** Return all rows in an order, or as they are stored for null; computed only once for each. */
+function getOrder(collection, sort) {
+  const orders = (collection.orders ??= new Map());
+  if (!orders.has(sort)) {
+    const rows = [...collection.id.keys()];
+    if (sort !== null) {
+      const { name, descending } = splitSort(sort);
+      sortRows(rows, SORTS[name].values(collection), descending, collection.id);
+    }
+    orders.set(sort, rows);
+  }
+  return orders.get(sort);
 }
 
 /** Sort rows in place by their values, then by punk number. Null comes last in both directions. */
 function sortRows(rows, values, descending, ids) {
   const sign = descending ? -1 : 1;
-  return rows.sort((a, b) => {
+  rows.sort((a, b) => {
     const [first, second] = [values[a], values[b]];
     if (first === second) return ids[a] - ids[b];
     if (first === null) return 1;
