@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from punkdata.cli import console, explore, export, fetch, key, prices, publish, snapshots
+from punkdata.cli import console, explore, export, fetch, gallery, key, prices, publish, snapshots
 
 app: typer.Typer = console.make_app(
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it.",
@@ -30,7 +30,7 @@ app.command(epilog=snapshots.INFO_EXAMPLES)(snapshots.info)
 app.command("list", epilog=snapshots.LIST_EXAMPLES)(snapshots.list_snapshots)
 app.command(epilog=snapshots.DIFF_EXAMPLES)(snapshots.diff)
 app.command(epilog=explore.AUDIT_EXAMPLES)(explore.audit)
-app.command(epilog=explore.GALLERY_EXAMPLES)(explore.gallery)
+app.command(epilog=gallery.EXAMPLES)(gallery.gallery)
 app.command(epilog=explore.PLOT_EXAMPLES)(explore.plot)
 app.command(epilog=prices.EXAMPLES)(prices.prices)
 app.command(epilog=publish.EXAMPLES)(publish.publish)

@@ -1,9 +1,7 @@
-"""The commands `punkdata audit`, `gallery` and `plot`."""
+"""The commands `punkdata audit` and `plot`."""
 
 from __future__ import annotations
 
-import os
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,11 +28,6 @@ AUDIT_EXAMPLES = (
     "Example: punkdata audit\n\n"
     "With images of the occluded accessories and of the layers: punkdata audit --out audit/\n\n"
     "For scripts: punkdata audit --json"
-)
-GALLERY_EXAMPLES = (
-    "Example: punkdata gallery --open\n\n"
-    "An older snapshot: punkdata gallery s3-0123456789ab --out old.html\n\n"
-    "A website for any static host: punkdata gallery --out site/ --site-url https://example.org/"
 )
 PLOT_EXAMPLES = (
     "Example: punkdata plot\n\n"
@@ -103,79 +96,6 @@ def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
         "hidden": hidden,
     }
     return Report(rows, ("accessory", "punks", "occluded", "share"), [summary], data)
-
-
-def gallery(
-    version: SnapshotArgument = "latest",
-    root: Root = ROOT,
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="HTML file to write, or a folder such as site/ for a page to put on the web."
-        ),
-    ] = Path("gallery.html"),
-    site_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Address at which the folder will be published; many messengers need it to show "
-            "the picture of a link preview. (default: none)",
-        ),
-    ] = None,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the file in the default browser.")
-    ] = False,
-    generator: Annotated[
-        bool,
-        typer.Option(
-            "--generator/--no-generator",
-            help="Include the renderer, which draws punks with any traits; it adds 50 kB.",
-        ),
-    ] = True,
-    transactions: Annotated[
-        bool,
-        typer.Option(
-            "--transactions",
-            help="Link each sale to its transaction; the hashes add 1.2 MB for 25,000 sales. "
-            "(default: only a link to all transactions of a punk)",
-        ),
-    ] = False,
-) -> None:
-    """Write all punks to one HTML file that works offline, with a search, filters, maps and charts.
-
-    The page needs no server and no network. It also exports the selected punks as CSV, JSON or a
-    picture, compares up to six of them, draws new ones, and finds the punk in a picture. Its
-    address holds what is shown, so that a link or a bookmark restores it.
-    """
-    from punkdata.analysis.gallery.html import render_gallery
-    from punkdata.analysis.gallery.site import CARD_NAME, describe_preview, draw_card
-
-    is_site = out.is_dir() or (not out.exists() and not out.suffix)
-    if site_url and not is_site:
-        raise UsageError(
-            "--site-url needs a folder to publish", hint="add an option such as: --out site/"
-        )
-    snapshot = open_snapshot_argument(root, version)
-    console.check_output(out, is_folder=is_site)
-    head = describe_preview(snapshot, site_url) if is_site else ""
-    with progress_bar("decomposing", "pixels") as progress:
-        page = render_gallery(
-            snapshot,
-            generator=generator,
-            with_transactions=transactions,
-            head=head,
-            progress=progress,
-        ).encode()
-    if is_site:
-        write_atomic(out / CARD_NAME, draw_card(snapshot))
-        out /= "index.html"
-    write_atomic(out, page)
-    console.emit(str(out))
-    console.say(f"{snapshot.manifest.punks:,} punks of {snapshot.version}")
-    address = out.resolve().as_uri()
-    os.environ.pop("OPENSEA_API_KEY", None)  # The browser must not inherit it.
-    if open_browser and not webbrowser.open(address):
-        console.warn(f"no browser found; open this address in one: {address}")
 
 
 def plot(

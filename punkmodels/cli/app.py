@@ -8,7 +8,16 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import Json
-from punkmodels.cli import classifier, evaluate, export, generate, predict, runs, train_generators
+from punkmodels.cli import (
+    classifier,
+    evaluate,
+    export,
+    generate,
+    page,
+    predict,
+    runs,
+    train_generators,
+)
 from punkmodels.training.run_dir import Task
 
 OPTIONS_EXAMPLES = (
@@ -45,6 +54,7 @@ app.command("runs", epilog=runs.EXAMPLES)(runs.show_runs)
 app.command(epilog=export.EXAMPLES)(export.export)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
 app.command(epilog=predict.EXAMPLES)(predict.predict)
+app.command(epilog=page.EXAMPLES)(page.page)
 
 
 @app.callback(help=HELP)

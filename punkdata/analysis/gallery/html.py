@@ -19,6 +19,7 @@ import numpy as np
 
 from punkdata.analysis.gallery.page_data import build_page_data, index_colors
 from punkdata.analysis.gallery.page_layers import describe_layers
+from punkdata.analysis.gallery.page_predictions import ModelPredictions, describe_predictions
 from punkdata.analysis.gallery.page_renderer import describe_outfits, read_page_renderer
 from punkdata.analysis.gallery.punk_map import pack_map
 from punkdata.progress import Progress
@@ -37,15 +38,17 @@ def render_gallery(
     *,
     generator: bool = True,
     with_transactions: bool = False,
+    predictions: ModelPredictions | None = None,
     head: str = "",
     progress: Progress = lambda done, total: None,
 ) -> str:
     """Return the HTML; raises DataError for damaged files and for more than 256 colors.
 
     With `generator`, the page draws punks with any traits, by a renderer of about 50 kB.
-    `with_transactions` embeds the hash of each sale's transaction, about 50 bytes a sale. `head` is
-    HTML to add to the head of the page. `progress` is called with the number of pixels whose layers
-    are known.
+    `with_transactions` embeds the hash of each sale's transaction, about 50 bytes a sale.
+    `predictions` are those of a classifier, which the page compares with the labels. `head` is HTML
+    to add to the head of the page. `progress` is called with the number of pixels whose layers are
+    known.
     """
     punks, sales = snapshot.punks(), snapshot.sales()
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
@@ -54,6 +57,8 @@ def render_gallery(
     data = build_page_data(snapshot, punks, sales, with_transactions=with_transactions)
     data |= {"palette": palette, "map": pack_map(punks["punk_id"])}
     layers = data["layers"] = describe_layers(punks, indices, progress)
+    if predictions is not None:
+        data["predictions"] = describe_predictions(predictions, punks)
     if generator:
         data |= describe_outfits()
     page = files("punkdata.analysis.gallery") / "page"

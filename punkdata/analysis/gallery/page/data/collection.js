@@ -45,6 +45,7 @@ export function createCollection(data, pixels, rendererBytes = new Uint8Array())
     rarityByType: data.rarityRank.map((rank, row) => numByType[data.type[row]] * (count + 1) + rank),
     colors: packColors(data.palette),
     layers,
+    predictions: data.predictions ?? null,
     map: data.map ? unpackPlaces(data.map) : null,
   };
 }

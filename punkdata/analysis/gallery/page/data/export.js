@@ -18,6 +18,7 @@ export function listColumns(collection) {
     rarity_score: column("rarityScore"),
     rarity_rank: column("rarityRank"),
   };
+  if (collection.predictions) Object.assign(columns, listPredictionColumns(collection));
   if (!collection.sales) return columns;
   return {
     ...columns,
@@ -27,6 +28,16 @@ export function listColumns(collection) {
     median_sale_eth: column("median"),
     max_sale_eth: column("highest"),
     lowest_listing_eth: column("listing"),
+  };
+}
+
+/** Return what a classifier predicts wrongly, what it misses, and how certain it is. */
+function listPredictionColumns({ predictions, labelNames }) {
+  const names = (labels) => labels.map((label) => labelNames[label]);
+  return {
+    predicted_wrong: (row) => names(predictions.wrong[row]),
+    predicted_missed: (row) => names(predictions.missed[row]),
+    confidence: (row) => predictions.confidence[row],
   };
 }
 

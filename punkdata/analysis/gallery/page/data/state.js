@@ -1,5 +1,6 @@
 // The state of the page (filters, order, view) as a table of its parameters.
 
+import { MODEL_PARAMETER } from "../model/predictions.js";
 import { setBit } from "./collection.js";
 import { createQueryFilter } from "./query.js";
 
@@ -13,12 +14,13 @@ export const SORTS = {
   number: { label: "Number", values: (c) => c.id },
   rarity: { label: "Rarity, rare types first", values: (c) => c.rarityByType },
   rank: { label: "Rarity rank", values: (c) => c.rarityRank },
-  last: { label: "Last sale", values: (c) => c.last, descending: true, needsPrices: true },
-  highest: { label: "Highest sale", values: (c) => c.highest, descending: true, needsPrices: true },
-  median: { label: "Median sale", values: (c) => c.median, descending: true, needsPrices: true },
-  listing: { label: "Listing price", values: (c) => c.listing, needsPrices: true },
-  sales: { label: "Number of sales", values: (c) => c.saleCount, descending: true, needsPrices: true },
-  date: { label: "Date of last sale", values: (c) => c.lastSoldAt, descending: true, needsPrices: true },
+  last: { label: "Last sale", values: (c) => c.last, descending: true, needs: "sales" },
+  highest: { label: "Highest sale", values: (c) => c.highest, descending: true, needs: "sales" },
+  median: { label: "Median sale", values: (c) => c.median, descending: true, needs: "sales" },
+  listing: { label: "Listing price", values: (c) => c.listing, needs: "sales" },
+  sales: { label: "Number of sales", values: (c) => c.saleCount, descending: true, needs: "sales" },
+  date: { label: "Date of last sale", values: (c) => c.lastSoldAt, descending: true, needs: "sales" },
+  confidence: { label: "Confidence of the model", values: (c) => c.predictions.confidence, needs: "predictions" },
 };
 export const SPLITS = ["train", "val", "test"];
 
@@ -28,8 +30,9 @@ export function parseNumber(text) {
   return text !== "" && number >= 0 && number < Infinity ? number : null;
 }
 
-const isSortAvailable = (collection, name) =>
-  Object.hasOwn(SORTS, name) && (collection.sales || !SORTS[name].needsPrices);
+/** Return whether this is the name of an order, and the collection has what it needs. */
+export const isSortAvailable = (collection, name) =>
+  Object.hasOwn(SORTS, name) && Boolean(!SORTS[name].needs || collection[SORTS[name].needs]);
 
 /** Return the name and the direction of an order, for example "-last". */
 export const splitSort = (sort) => ({ name: sort.replace(/^-/, ""), descending: sort.startsWith("-") });
@@ -133,6 +136,7 @@ export const PARAMETERS = {
     read: (text) => (SPLITS.includes(text) ? text : null),
     createFilter: (name, { split }) => (row) => split[row] === SPLITS.indexOf(name),
   },
+  model: MODEL_PARAMETER,
   ids: {
     key: "ids",
     initial: [], // punk numbers, for example of punks that were chosen on a map

@@ -2,6 +2,7 @@
 
 import { formatCount, formatEth } from "../data/format.js";
 import { computeQuantile } from "../data/statistics.js";
+import { isInTraining, isRight } from "../model/predictions.js";
 
 export const NO_CLASS = 255; // The value is unknown, or the punk lacks the label.
 const NUM_SCALE_COLORS = 6; // --scale-0 for low values to --scale-5
@@ -15,16 +16,18 @@ const UNKNOWN = "unknown";
  */
 const COLORINGS = {
   type: { label: "Type", create: colorByType },
-  last: { label: "Last sale", needsPrices: true, create: ({ last }) => colorByPrice(last) },
-  median: { label: "Median sale", needsPrices: true, create: ({ median }) => colorByPrice(median) },
+  last: { label: "Last sale", needs: "sales", create: ({ last }) => colorByPrice(last) },
+  median: { label: "Median sale", needs: "sales", create: ({ median }) => colorByPrice(median) },
   rank: { label: "Rarity rank", create: colorByRank },
   count: { label: "Number of accessories", create: colorByCount },
+  model: { label: "Mistakes of the model", needs: "predictions", create: colorByMistakes },
+  confidence: { label: "Confidence of the model", needs: "predictions", create: colorByConfidence },
 };
 
 /** Return the colorings of a collection as pairs of name and label, without single accessories. */
 export const listColorings = (collection) =>
   Object.entries(COLORINGS)
-    .filter(([, { needsPrices }]) => collection.sales || !needsPrices)
+    .filter(([, { needs }]) => !needs || collection[needs])
     .map(([name, { label }]) => [name, label]);
 
 /** Return a name of a coloring or of an accessory, or null if there is none of this name. */
@@ -61,6 +64,28 @@ function colorByRank({ rarityRank }) {
   const coloring = colorByValue(rarityRank, RANK_SHARES, (text) => `rank ${text}`, formatRank);
   const colors = coloring.entries.map(({ color }) => color).reverse(); // The rarest stand out.
   return { ...coloring, entries: coloring.entries.map(({ text }, i) => ({ text, color: colors[i] })) };
+}
+
+function colorByMistakes({ predictions, id }) {
+  const isSeen = (row) => isInTraining(predictions, row);
+  return {
+    classes: Uint8Array.from(id, (_, row) => (isRight(predictions, row) ? NO_CLASS : isSeen(row) ? 0 : 1)),
+    entries: [
+      { text: "wrong, in training", color: "--type-1" },
+      { text: "wrong, not in training", color: "--type-2" },
+      { text: "right", color: "--faint" },
+    ],
+  };
+}
+
+/** Color by the probability of the least certain label. */
+function colorByConfidence({ predictions }) {
+  const limits = [0.9, 0.99, 0.999, 0.9999];
+  const texts = ["up to 90%", "up to 99%", "up to 99.9%", "up to 99.99%", "above 99.99%"];
+  return {
+    classes: Uint8Array.from(predictions.confidence, (value) => limits.filter((limit) => value > limit).length),
+    entries: texts.map((text, i) => ({ text, color: getScaleColor(texts.length - 1 - i, texts.length) })),
+  };
 }
 
 const formatRank = (rank) => formatCount(Math.floor(rank));

@@ -9,6 +9,7 @@ import { createPortrait } from "../dom/sprites.js";
 import { createLayerList } from "../layers/list.js";
 import { writeOutfit } from "../make/outfits.js";
 import { findTones } from "../make/sampling.js";
+import { createPrediction } from "../model/section.js";
 import { createPrices } from "../sales/section.js";
 
 const NUM_NEAREST = 8;
@@ -74,6 +75,7 @@ function createSections(app, row, compare) {
     ...(collection.layers ? [createHeading("Layers"), ...createLayerList(collection, row, portrait)] : []),
     createHeading("Details"),
     createFacts(collection, row),
+    ...(collection.predictions ? [createHeading("Prediction"), ...createPrediction(collection, row)] : []),
     createHeading("Rarity"),
     createRarity(collection, row),
     createNote(

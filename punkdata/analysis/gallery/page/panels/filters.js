@@ -2,8 +2,9 @@
 
 import { formatCount } from "../data/format.js";
 import { countChoices } from "../data/selection.js";
-import { isFiltered, parseNumber, PRICE_KINDS } from "../data/state.js";
+import { isFiltered, parseNumber, PRICE_KINDS, SPLITS } from "../data/state.js";
 import { createElement, getById } from "../dom/elements.js";
+import { describeAccuracy, MODEL_RESULTS } from "../model/predictions.js";
 
 /** Create the fields of the form, and return the function that updates them. */
 export function createFilters(app) {
@@ -34,6 +35,7 @@ export function createFilters(app) {
     ["", ...SPLITS].map((name) => [name, name || "all"]),
     (name) => change({ split: name || null }),
   );
+  const model = createModelFilter(collection, (name) => change({ model: name || null }));
   form.replaceChildren(
     createGroup("Type", ...labels.options.slice(0, numTypes)),
     createGroup(
@@ -52,6 +54,7 @@ export function createFilters(app) {
       ? [createGroup("Price, ETH", price, eth.box)]
       : []),
     createGroup("Split", split),
+    ...(collection.predictions ? [createGroup("Model", model, describeModel(collection))] : []),
   );
 
   return ({ state, rows, hasNewRows }) => {
@@ -63,6 +66,7 @@ export function createFilters(app) {
     eth.update(state.eth);
     price.value = state.price;
     split.value = state.split ?? "";
+    model.value = state.model ?? "";
     if (!isFiltered(state, parameters)) search.clear();
   };
 }
@@ -78,6 +82,19 @@ function createSelect(name, options, onChange) {
     ...options.map(([value, text]) => createElement("option", { value }, text)),
   );
 }
+
+/** Create the choice of punks that the classifier gets right or wrong. */
+function createModelFilter({ predictions }, onChange) {
+  const results = Object.entries(MODEL_RESULTS).map(([name, { text }]) => [name, text]);
+  return createSelect(`Predictions of ${predictions?.model}`, [["", "all"], ...results], onChange);
+}
+
+const describeModel = (collection) =>
+  createElement(
+    "p",
+    { id: "model-accuracy", className: "note" },
+    `Labels right, by split of the training: ${describeAccuracy(collection, SPLITS).join(", ")}.`,
+  );
 
 /** Create the two fields of a range; `onChange` gets [min, max], with null for no limit. */
 function createRange(createField, texts, onChange) {

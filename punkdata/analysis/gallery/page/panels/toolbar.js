@@ -1,7 +1,7 @@
 // The line above the view: the number of selected punks, the order and the size.
 
 import { formatCount, pluralize } from "../data/format.js";
-import { clearFilters, isFiltered, SORTS, splitSort } from "../data/state.js";
+import { clearFilters, isFiltered, isSortAvailable, SORTS, splitSort } from "../data/state.js";
 import { createElement, getById } from "../dom/elements.js";
 import { DEFAULT_FACTOR } from "../views/grid.js";
 
@@ -9,8 +9,8 @@ import { DEFAULT_FACTOR } from "../views/grid.js";
 export function createToolbar(app) {
   const { collection, parameters } = app;
   const onEvent = (id, type, listener) => getById(id).addEventListener(type, listener);
-  for (const [value, { label, needsPrices }] of Object.entries(SORTS))
-    if (collection.sales || !needsPrices) getById("sort").append(createElement("option", { value }, label));
+  for (const [value, { label }] of Object.entries(SORTS))
+    if (isSortAvailable(collection, value)) getById("sort").append(createElement("option", { value }, label));
   onEvent("sort", "change", ({ target: { value } }) =>
     app.change({ sort: SORTS[value].descending ? `-${value}` : value }),
   );

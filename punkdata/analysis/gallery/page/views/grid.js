@@ -24,6 +24,7 @@ export function createCaption(collection, sort) {
   const formatValue = {
     rarity: (row) => formatCount(collection.rarityRank[row]),
     rank: (row) => formatCount(collection.rarityRank[row]),
+    confidence: (row) => `${(100 * collection.predictions.confidence[row]).toFixed(1)}%`,
     sales: (row) => `${collection.saleCount[row]}×`,
     date: (row) => (collection.lastSoldAt[row] === null ? null : formatDay(collection.lastSoldAt[row])),
   }[name] ?? formatPriceOf;
