@@ -39,6 +39,23 @@ TIME_MAKING = """(name) => {
     return performance.now() - start;
 }"""
 """Return the milliseconds from a click on an accessory to the punk that has it."""
+TIME_MAP = """async () => {
+    const stage = document.querySelector("#map-stage"), request = requestAnimationFrame, times = [];
+    const box = stage.getBoundingClientRect();
+    const place = { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
+    window.requestAnimationFrame = (draw) => request((now) => {
+        const start = performance.now();
+        draw(now);
+        times.push(performance.now() - start);
+    });
+    for (let step = 0; step < 60; step++) { // into the map, and out of it again
+        stage.dispatchEvent(new WheelEvent("wheel", { ...place, deltaY: step < 30 ? -60 : 60 }));
+        await new Promise((resolve) => request(() => request(resolve)));
+    }
+    window.requestAnimationFrame = request;
+    return times;
+}"""
+"""Return the milliseconds of each drawing of the map while it is zoomed."""
 TIME_TYPING = """(text) => {
     const field = document.querySelector("#query"), times = [];
     field.focus();
@@ -92,7 +109,7 @@ def main() -> None:
 
 
 def measure_page(browser: Browser, file: Path, repeats: int) -> None:
-    """Print how fast the page opens, filters, searches and scrolls."""
+    """Print how fast the page opens, filters, searches, zooms the map and scrolls."""
     open_ms = []
     for _ in range(repeats):
         page = open_page(browser, file)
@@ -105,6 +122,10 @@ def measure_page(browser: Browser, file: Path, repeats: int) -> None:
     print(f"{'typing a letter of a search, median':36}{statistics.median(typing_ms):8.1f} ms")
     page.get_by_role("button", name="Charts").click()
     print(f"{'setting a filter in the charts':36}{measure_filter_ms(page, repeats):8.1f} ms")
+    page.get_by_role("button", name="Map").click()
+    map_ms = [ms for _ in range(repeats) for ms in page.evaluate(TIME_MAP)]
+    name = "drawing the map, median and longest"
+    print(f"{name:36}{statistics.median(map_ms):8.1f} ms, {max(map_ms):.1f} ms")
     page.get_by_role("button", name="Make").click()
     made_ms = [
         page.evaluate(TIME_MAKING, name)
