@@ -6,9 +6,9 @@ export function unpackPlaces(text) {
   const count = bytes.length / 3;
   const [x, y] = [new Uint16Array(count), new Uint16Array(count)];
   for (let row = 0; row < count; row++) {
-    const [first, second, third] = bytes.subarray(3 * row, 3 * row + 3);
-    x[row] = (first << 4) | (second >> 4);
-    y[row] = ((second & 15) << 8) | third;
+    const at = 3 * row;
+    x[row] = (bytes[at] << 4) | (bytes[at + 1] >> 4);
+    y[row] = ((bytes[at + 1] & 15) << 8) | bytes[at + 2];
   }
   return { x, y };
 }

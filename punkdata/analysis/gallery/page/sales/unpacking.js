@@ -17,13 +17,14 @@ export function unpackSales(sales) {
 
 /** Return the last price, its time, the median and the highest price of each punk; null if unknown. */
 export function summarizeSales({ at, eth }, salesByRow) {
-  const priced = salesByRow.map((list) => list.filter((sale) => eth[sale] !== null));
-  const describe = (getValue) => priced.map((list) => (list.length ? getValue(list) : null));
-  const getPrices = (list) => list.map((sale) => eth[sale]);
-  return {
-    last: describe((list) => eth[list.at(-1)]),
-    lastSoldAt: describe((list) => at[list.at(-1)]),
-    median: describe((list) => computeMedian(getPrices(list))),
-    highest: describe((list) => Math.max(...getPrices(list))),
-  };
+  const columns = { last: [], lastSoldAt: [], median: [], highest: [] };
+  for (const list of salesByRow) {
+    const priced = list.filter((sale) => eth[sale] !== null);
+    const prices = priced.map((sale) => eth[sale]);
+    columns.last.push(prices.at(-1) ?? null);
+    columns.lastSoldAt.push(priced.length ? at[priced.at(-1)] : null);
+    columns.median.push(prices.length ? computeMedian(prices) : null); // It sorts them.
+    columns.highest.push(prices.at(-1) ?? null);
+  }
+  return columns;
 }
