@@ -7,7 +7,15 @@ const count = 6;
 const unknown = new Array(count).fill(null);
 
 const nothing = [null, null, null];
-const SALES = { row: [0, 2, 4], after: [1e9, 1e9, 9], eth: [10, 60, 0], note: nothing, seller: nothing, buyer: nothing };
+const SALES = {
+  row: [0, 2, 4],
+  after: [1e9, 1e9, 9],
+  eth: [10, 60, 0],
+  note: nothing,
+  seller: [0, null, null],
+  buyer: [null, 0, null],
+  addresses: `ab${"0".repeat(38)}`,
+};
 
 /** Six punks with two types, three accessories and, unless `sales` is null, prices in ETH. */
 export const createTestCollection = (sales = SALES) =>

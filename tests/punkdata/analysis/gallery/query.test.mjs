@@ -43,6 +43,12 @@ const SELECTED = {
   "rank<=2": [3, 5],
   "accessories=2 sales>0": [9],
   "alien ran": [3, 5],
+  "0xAB": [5, 9],
+  "male 0xab…00": [9],
+  "buyer=0xab": [9],
+  "seller = 0xab": [5],
+  "alien -0xab": [3],
+  "0xabc": [],
   "alien unicorn": [],
   '"moh': [1, 3, 7, 9],
 };

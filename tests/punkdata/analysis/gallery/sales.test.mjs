@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { getDollars, getFloor, getParty, getTransaction, getTypeMedians } from "../../../../punkdata/analysis/gallery/page/sales/facts.js";
+import { getDollars, getFloor, getTransaction, getTypeMedians } from "../../../../punkdata/analysis/gallery/page/sales/facts.js";
+import { findTradedRows, getParty } from "../../../../punkdata/analysis/gallery/page/sales/accounts.js";
 import { summarizeSales, unpackSales } from "../../../../punkdata/analysis/gallery/page/sales/unpacking.js";
 
 const day = 24 * 3600;
@@ -34,6 +35,16 @@ test("parties and transactions can be unknown", () => {
   assert.equal(getTransaction(sales, 2), `0x${"d".repeat(64)}`);
   assert.equal(getTransaction(sales, 1), null);
   assert.equal(getTransaction({}, 1), null);
+});
+
+test("punks are found by an account that traded them", () => {
+  const find = (account) => [...findTradedRows(sales, account)].sort();
+  assert.deepEqual(find({ first: "aa" }), [0]);
+  assert.deepEqual(find({ first: "0" }), [0, 1]);
+  assert.deepEqual(find({ first: "0", role: "seller" }), []);
+  assert.deepEqual(find({ first: "bb", last: "b" }), [0]);
+  assert.deepEqual(find({ first: "bb", last: "c" }), []);
+  assert.equal(findTradedRows(null, { first: "b" }).size, 0);
 });
 
 test("dollars follow from the rate of the day", () => {

@@ -98,3 +98,17 @@ def test_sale_has_parties_dollars_and_a_link(
     figure = page.locator("#detail figure")
     expect(figure).to_contain_text("this punk")
     expect(figure).to_contain_text("in each month")
+
+
+def test_click_on_an_account_selects_the_punks_that_it_traded(
+    open_page: OpenPage, traded_snapshot: Snapshot
+) -> None:
+    table = traded_snapshot.sales()
+    assert table is not None
+    sales = table.to_pylist()
+    seller = next(sale["seller"] for sale in reversed(sales) if sale["punk_id"] == 0)
+    traded = {s["punk_id"] for s in sales if seller in (s["seller"], s["buyer"])}
+    page = open_page("traded", "#punk=0")
+    page.locator("table.sales .account").first.click()
+    assert page.locator("#query").input_value() == f"{seller[:6]}…{seller[-4:]}"
+    expect(page.locator("#status")).to_have_text(f"{len(traded)} of 60 punks")

@@ -1,8 +1,10 @@
 // The language of the search field, for example: zombie mohawk -earring #2140 >50eth
 //
-// A query is a list of terms: words of a type or an accessory, punk numbers, and comparisons. A punk
-// matches if it matches every term; of several types, and of several numbers, one suffices.
+// A query is a list of terms: words of a type or an accessory, punk numbers, comparisons, and accounts
+// that traded. A punk matches if it matches every term; of several types, and of several numbers, one
+// suffices.
 
+import { findTradedRows } from "../sales/accounts.js";
 import { findSimilar } from "./similar.js";
 
 const FILLERS = new Set(["a", "an", "and", "or", "punk", "punks", "the", "with"]);
@@ -32,13 +34,15 @@ const COMPARISON = new RegExp(
 const RANGE = new RegExp(String.raw`(${NUMBER})\s*\.\.\s*(${NUMBER})(?:\s*eth\b)?`, "iy");
 const AMOUNT = new RegExp(String.raw`(${NUMBER})\s*eth\b`, "iy");
 const ID = /#?(\d+)(?![^\s,;])/y;
+const ACCOUNT = /(?:(seller|buyer)\s*=\s*)?0x([0-9a-f]+)(?:(?:…|\.{3})([0-9a-f]+))?(?![^\s,;])/iy;
 const QUOTED = /"([^"]*)"/y;
 const WORD = /[^\s,;"<>=≥≤]+/y;
 
 /**
  * Split a query into tokens: { kind, negated, start, end } with the position in the text, and
- * `text` of a word or a quoted name, `id`, or `field`, `operator` and `limit` of a comparison (of a
- * range, `limits`). The `limit` of a comparison that is not complete is null.
+ * `text` of a word or a quoted name, `id`, `field`, `operator` and `limit` of a comparison (of a
+ * range, `limits`), or `role`, `first` and `last` digits of an account. The `limit` of a comparison
+ * that is not complete is null.
  */
 export function splitQuery(text) {
   const tokens = [];
@@ -57,7 +61,10 @@ export function splitQuery(text) {
     let match;
     if (/[\s,;]/.test(text[at])) at++;
     else if (text[at] === "-") negatedFrom = at++;
-    else if ((match = matchAt(RANGE))) {
+    else if ((match = matchAt(ACCOUNT))) {
+      const [role, first, last] = match.slice(1).map((part) => part?.toLowerCase());
+      add("account", match, { role, first, last });
+    } else if ((match = matchAt(RANGE))) {
       add("comparison", match, { field: "eth", limits: [parseAmount(match[1]), parseAmount(match[2])] });
     } else if ((match = matchAt(COMPARISON))) {
       const operator = match[2].replace("≥", ">=").replace("≤", "<=");
@@ -89,15 +96,16 @@ export function findLabels(phrase, { labelNames }) {
 }
 
 /**
- * Parse a query into { labels, ids, comparisons, unknown }, each a list of terms with `negated`,
+ * Parse a query into { labels, ids, comparisons, accounts, unknown }, each a list of terms with `negated`,
  * `start` and `end`. `labels` have the alternatives as `labels`, and `unknown` have their `text`.
  */
 export function parseQuery(text, collection) {
-  const query = { labels: [], ids: [], comparisons: [], unknown: [] };
+  const query = { labels: [], ids: [], comparisons: [], accounts: [], unknown: [] };
   const tokens = splitQuery(text);
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (token.kind === "id") query.ids.push(token);
+    else if (token.kind === "account") query.accounts.push(token);
     else if (token.kind === "comparison") {
       if (token.limit !== null) query.comparisons.push(token);
     } else {
@@ -141,7 +149,7 @@ function findLongestPhrase(tokens, first, collection) {
 
 /** Return the test (row) => boolean whether a punk matches a query. Unknown words match nothing. */
 export function createQueryFilter(text, collection, state) {
-  const { labels, ids, comparisons, unknown } = parseQuery(text, collection);
+  const { labels, ids, comparisons, accounts, unknown } = parseQuery(text, collection);
   if (unknown.length) return () => false;
   const numTypes = collection.typeNames.length;
   const hasAny = (row, wanted) => collection.labels[row].some((label) => wanted.has(label));
@@ -167,6 +175,10 @@ export function createQueryFilter(text, collection, state) {
     // An unknown price is null, and matches no comparison.
     tests.push((row) => values !== null && values[row] !== null && compare(values[row]) !== negated);
   }
+  for (const account of accounts) {
+    const traded = findTradedRows(collection.sales, account);
+    addTest(account.negated, (row) => traded.has(row));
+  }
   return (row) => tests.every((test) => test(row));
 }
 
@@ -178,7 +190,7 @@ export function getOnlyId(text, { rowById }) {
 
 /** Return a sentence that says why a query matches nothing, or null if there is no special reason. */
 export function describeQueryProblem(text, collection) {
-  const { labels, ids, comparisons, unknown } = parseQuery(text, collection);
+  const { ids, comparisons, accounts, unknown } = parseQuery(text, collection);
   if (unknown.length) {
     const names = unknown.map((term) => `“${term.text}”`).join(" or ");
     const guesses = findSimilar(unknown[0].text, collection.labelNames);
@@ -187,7 +199,9 @@ export function describeQueryProblem(text, collection) {
   const missing = ids.filter((term) => !term.negated && !collection.rowById.has(term.id));
   if (missing.length && missing.length === ids.length)
     return `No punk in this snapshot has the number ${missing.map(({ id }) => id).join(" or ")}.`;
-  if (comparisons.some(({ field }) => ["eth", "sales"].includes(field)) && !collection.sales)
-    return collection.noPricesHelp;
+  const needsSales = accounts.length || comparisons.some(({ field }) => ["eth", "sales"].includes(field));
+  if (needsSales && !collection.sales) return collection.noPricesHelp;
+  if (accounts.some((account) => !account.negated && !findTradedRows(collection.sales, account).size))
+    return "No sale in this snapshot has this account.";
   return null;
 }

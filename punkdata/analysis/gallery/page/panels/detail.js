@@ -83,7 +83,7 @@ function createSections(app, row, compare) {
         "information of one trait: 1 bit if half of the punks have it, 2 bits if a quarter has it. " +
         "Accessories count too, so the rarest types do not always have the highest ranks.",
     ),
-    ...(collection.sales ? [createHeading("Prices"), ...createPrices(collection, row)] : []),
+    ...(collection.sales ? [createHeading("Prices"), ...createPrices(app, row)] : []),
     createHeading("Nearest punks"),
     createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
     createNearestList(

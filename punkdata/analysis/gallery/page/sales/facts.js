@@ -1,19 +1,10 @@
-// The sales: their parties, transactions and prices in dollars, and what other punks cost.
+// The sales: their transactions and prices in dollars, and what other punks cost.
 
 import { getSaleMonths } from "../data/collection.js";
 import { addToGroup, computeMedian } from "../data/statistics.js";
 
-const ADDRESS_DIGITS = 40;
 const HASH_DIGITS = 64;
 const DAY_S = 24 * 3600;
-
-/** Return the address of the "seller" or the "buyer" of a sale, or null if it is unknown. */
-export function getParty(sales, sale, role) {
-  const number = sales[role]?.[sale] ?? null;
-  if (number === null) return null;
-  const digits = sales.addresses.slice(number * ADDRESS_DIGITS, (number + 1) * ADDRESS_DIGITS);
-  return /^0+$/.test(digits) ? null : `0x${digits}`; // The contract logs no buyer for some bids.
-}
 
 /** Return the hash of the transaction of a sale, or null if the page has none. */
 export function getTransaction(sales, sale) {

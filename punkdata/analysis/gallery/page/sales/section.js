@@ -1,8 +1,9 @@
 // The sales of one punk: a summary, the history of its price and a table.
 
 import { formatCount, formatDate, formatDollars, formatEth, pluralize, shortenAddress } from "../data/format.js";
-import { getDollars, getParty, getTransaction } from "./facts.js";
-import { createDescriptionList, createElement } from "../dom/elements.js";
+import { createDescriptionList, createElement, phoneScreen } from "../dom/elements.js";
+import { getParty } from "./accounts.js";
+import { getDollars, getTransaction } from "./facts.js";
 import { createPriceHistoryChart } from "./history.js";
 
 const EXPLORER = "https://etherscan.io";
@@ -15,7 +16,8 @@ function describeSaleCount(count, total) {
 }
 
 /** Create the summary, chart and table of a punk's sales. */
-export function createPrices(collection, row) {
+export function createPrices(app, row) {
+  const { collection } = app;
   const formatOptional = (price) => (price === null ? "–" : formatEth(price));
   const sales = collection.salesByRow[row];
   const listing = ["Listed for", formatOptional(collection.listing[row])];
@@ -30,7 +32,7 @@ export function createPrices(collection, row) {
       listing,
     ]),
     ...(pricedSales.length ? [createPriceHistoryChart(collection, row, pricedSales)] : []),
-    createSalesTable(collection, sales),
+    createSalesTable(app, sales),
     createElement(
       "p",
       { className: "note" },
@@ -41,24 +43,25 @@ export function createPrices(collection, row) {
 }
 
 /** Create the table of sales, newest first. */
-function createSalesTable(collection, sales) {
+function createSalesTable(app, sales) {
   const head = ["Date", "Price", "Parties"].map((text) => createElement("th", { scope: "col" }, text));
   return createElement(
     "table",
     { className: "sales" },
     createElement("caption", { className: "visually-hidden" }, "All sales, newest first"),
     createElement("thead", {}, createElement("tr", {}, ...head)),
-    createElement("tbody", {}, ...sales.toReversed().map((sale) => createSaleRow(collection, sale))),
+    createElement("tbody", {}, ...sales.toReversed().map((sale) => createSaleRow(app, sale))),
   );
 }
 
-function createSaleRow(collection, sale) {
+function createSaleRow(app, sale) {
+  const { collection } = app;
   const { sales } = collection;
   const hash = getTransaction(sales, sale);
   const dollars = getDollars(collection, sale);
   const createLine = (...content) => createElement("div", {}, ...content);
   const parties = [["from", "seller"], ["to", "buyer"]].map(([word, role]) =>
-    createLine(`${word} `, createParty(getParty(sales, sale, role))),
+    createLine(`${word} `, ...createParty(app, getParty(sales, sale, role))),
   );
   return createElement(
     "tr",
@@ -79,8 +82,16 @@ function createSaleRow(collection, sale) {
   );
 }
 
-const createParty = (address) =>
-  address ? createLink(`${EXPLORER}/address/${address}`, shortenAddress(address), address) : "unknown";
+/** Create the button that searches for an account, and the link to its transactions. */
+function createParty(app, address) {
+  if (!address) return ["unknown"];
+  const query = shortenAddress(address);
+  const onclick = () => (phoneScreen.matches ? app.closePunk({ query }) : app.change({ query }));
+  const title = `Search for the punks that ${address} traded`;
+  const link = createLink(`${EXPLORER}/address/${address}`, "↗", `${address} at etherscan.io`);
+  link.ariaLabel = link.title;
+  return [createElement("button", { type: "button", className: "account", title, onclick }, query), " ", link];
+}
 
 /** Create a link to another site, which opens only when it is clicked. */
 const createLink = (href, text, title = "") =>
