@@ -18,6 +18,7 @@ from punkdata._version import __version__
 from punkdata.extras import require_packages, translate_missing_package
 
 if TYPE_CHECKING:
+    from punkmodels.bench.evaluator import Evaluator
     from punkmodels.bundled_renderer import draw
     from punkmodels.classifier.classifier import Classifier
     from punkmodels.classifier.prediction import Prediction
@@ -37,6 +38,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__ = [
     "Classifier",
     "Evaluation",
+    "Evaluator",
     "Generator",
     "Prediction",
     "Run",
@@ -58,6 +60,7 @@ __all__ = [
 _MODULES = {
     "Classifier": "classifier.classifier",
     "Evaluation": "training.run_dir",
+    "Evaluator": "bench.evaluator",
     "Generator": "generator",
     "Prediction": "classifier.prediction",
     "draw": "bundled_renderer",

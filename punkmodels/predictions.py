@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["auto", "probabilities", "logits"]
 SUFFIXES = (".csv", ".parquet", ".npz")
+ID_COLUMNS = ("punk_id", "image_id")
+"""Columns that name the row of a prediction; arrays in a .npz have the plural."""
 MAX_ROWS = 100_000  # of a file
 TOLERANCE = 1e-6  # of probabilities, which can be rounded in float32
 SUPPORTED = (
@@ -100,7 +102,7 @@ def _read_file(path: Path) -> Predictions:
         raise NoFileError(f"'{path}' does not exist or is not a file")
     try:
         if path.suffix.lower() != ".npz":
-            found = _from_frame(_read_table(path))
+            found = _from_frame(read_table(path))
             return _check(found.values, found.punk_ids)
         arrays = load_arrays(path)
         if "scores" not in arrays:
@@ -108,12 +110,13 @@ def _read_file(path: Path) -> Predictions:
                 "there is no array named scores",
                 hint="save it with: numpy.savez(path, scores=scores, punk_ids=punk_ids)",
             )
-        return _check(_to_float(arrays["scores"]), arrays.get("punk_ids"))
+        ids = next((arrays[f"{name}s"] for name in ID_COLUMNS if f"{name}s" in arrays), None)
+        return _check(_to_float(arrays["scores"]), ids)
     except UsageError as error:
         raise UsageError(f"'{path}': {error.message}", hint=error.hint) from None
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
     """Read a .csv or a .parquet with at most `MAX_ROWS` rows."""
     import pandas as pd
     import pyarrow.parquet as pq
@@ -151,10 +154,11 @@ def _from_frame(frame: Any) -> Predictions:
             hint="name one column after each label of punkdata.LABELS",
         )
     ids = None
-    if "punk_id" in frame.columns:
-        ids = frame["punk_id"].to_numpy()
-    elif frame.index.name == "punk_id":
-        ids = frame.index.to_numpy()
+    for name in ID_COLUMNS:
+        if name in frame.columns:
+            ids = frame[name].to_numpy()
+        elif frame.index.name == name:
+            ids = frame.index.to_numpy()
     return Predictions(_to_float(frame[[columns[name] for name in names]]), ids)
 
 
@@ -165,20 +169,23 @@ def _to_float(values: Any) -> NDArray[np.float64]:
         raise UsageError(f"predictions must be numbers ({error})") from None
 
 
-def _check(values: NDArray[np.float64], punk_ids: Any) -> Predictions:
+def _check(values: NDArray[np.float64], ids: Any) -> Predictions:
     if values.ndim != 2 or values.shape[1] not in (len(LABELS), len(TYPES)) or not len(values):
         raise UsageError(f"{SUPPORTED}, not {values.shape}")
     if np.isnan(values).any():
         raise UsageError("predictions contain NaN or empty cells")
-    if punk_ids is None:
-        return Predictions(values)
-    ids = _to_float(punk_ids)
-    if ids.shape != (len(values),) or (ids != np.rint(ids)).any():
-        raise UsageError(f"punk_ids must be {len(values):,} integers, one for each row")
-    return Predictions(values, ids.astype(np.int64))
+    return Predictions(values, None if ids is None else check_ids(ids, len(values)))
 
 
-def align(predictions: Predictions, punk_ids: NDArray[np.int32], where: str) -> Sequence[int]:
+def check_ids(ids: Any, count: int) -> NDArray[np.int64]:
+    """Return ids as int64 (count,); raises UsageError if they are not so many integers."""
+    numbers = _to_float(ids)
+    if numbers.shape != (count,) or (numbers != np.rint(numbers)).any():
+        raise UsageError(f"punk_ids must be {count:,} integers, one for each row")
+    return numbers.astype(np.int64)
+
+
+def align(predictions: Predictions, punk_ids: NDArray[np.integer], where: str) -> Sequence[int]:
     """Return the row of the predictions for each punk of a split, named `where` in errors.
 
     Without ids, the rows must be in the order of the split. Raises UsageError if the predictions

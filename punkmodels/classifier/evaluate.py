@@ -148,7 +148,8 @@ def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
         f"{MIN_SUPPORT} punks. Visible labels are those that at least one pixel shows, raw labels "
         "are those as published. The ceiling is the score on raw labels of a classifier that "
         "predicts exactly the visible labels; AP and AUROC, which score a ranking, have none.",
-        f"Calibration error: {scores['calibration_error']:.5f}. Labels at or below the majority "
+        "Calibration error of the whole answer (confidence against exact match): "
+        f"{scores['joint_calibration_error']:.4f}. Labels at or below the majority "
         f"baseline: {_shorten(scores['at_or_below_majority'])}.",
     )
     confusion = [

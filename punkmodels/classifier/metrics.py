@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from punkdata.progress import Progress
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
+from punkmodels.classifier.networks import logits_to_labels
 
 Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
@@ -38,7 +38,6 @@ def score_logits(
     punks, or, if no label has that many, all labels that some but not all punks have.
     """
     predicted = logits_to_labels(logits).numpy()
-    probabilities = logits_to_probabilities(logits).double().numpy()
     if visible.shape[1] == len(TYPES):  # Only differences between these logits are meaningful.
         logits = logits.log_softmax(1)
     values = logits.double().numpy()
@@ -58,7 +57,9 @@ def score_logits(
         "raw": Scorer(raw, values, predicted, counted).score(once),
         "ceiling_visible_only": Scorer(raw, visible.astype(float), visible, counted).score(once),
         "labels_counted": int(counted.sum()),
-        "calibration_error": calibration_error(visible, probabilities),
+        "joint_calibration_error": calibration_error(
+            (predicted == visible).all(axis=1), joint_confidence(logits)
+        ),
         "type_accuracy": float((types == predicted_types).mean()),
         "type_confusion": confusion.tolist(),
         "at_or_below_majority": [
@@ -78,6 +79,15 @@ def ranking_scores(truth: Bool, scores: NDArray[np.floating]) -> tuple[Float, Fl
     where ties count half. Both are NaN where they are undefined.
     """
     return Ranking.of(truth, scores).score(np.ones(len(truth), int))
+
+
+class WeightedScorer(Protocol):
+    """What has scores of samples in which row i occurs weights[i] times; None for undefined ones.
+
+    For a single sample, all weights are 1.
+    """
+
+    def score(self, weights: NDArray[np.integer]) -> dict[str, float | None]: ...
 
 
 @dataclass(frozen=True)
@@ -121,15 +131,31 @@ class Ranking:
             return (hits * precision).sum(axis=0) / num_positives, auroc
 
 
-def calibration_error(truth: Bool, probabilities: Float, bins: int = 15) -> float:
-    """Return the mean difference between probability and frequency, in bins of equal width.
+def joint_confidence(logits: torch.Tensor) -> Float:
+    """Return the probability that a network gives to its whole answer, float64 (N,).
 
-    Guo et al., "On Calibration of Modern Neural Networks" (2017).
+    It is that of the most likely type, by a softmax over the types, times that of each accessory
+    being present or absent, as predicted. Logits are (N, 92), or (N, 5) for types only.
     """
-    p, hits = probabilities.reshape(-1), truth.reshape(-1)
-    bin_index = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_index, p - hits, minlength=bins)
-    return float(np.abs(gaps).sum() / len(p))
+    types, accessories = logits[:, : len(TYPES)].double(), logits[:, len(TYPES) :].double()
+    log_type = types.log_softmax(dim=1).amax(dim=1)
+    log_accessories = torch.nn.functional.logsigmoid(accessories.abs()).sum(dim=1)
+    confidence: Float = (log_type + log_accessories).exp().numpy()
+    return confidence
+
+
+def calibration_error(
+    is_right: Bool, confidence: Float, weights: NDArray[np.integer] | None = None, bins: int = 15
+) -> float:
+    """Return the mean difference between confidence and frequency, in bins of equal width.
+
+    Guo et al., "On Calibration of Modern Neural Networks" (2017). Row i of the answers (N,) occurs
+    weights[i] times, by default once.
+    """
+    weights = np.ones(len(is_right), int) if weights is None else weights
+    bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_index, weights * (confidence - is_right), minlength=bins)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
 def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
@@ -178,7 +204,7 @@ class Scorer:
 
 
 def estimate_intervals(
-    scorer: Scorer, num_rows: int, progress: Progress = lambda done, total: None
+    scorer: WeightedScorer, num_rows: int, progress: Progress = lambda done, total: None
 ) -> dict[str, tuple[float, float]]:
     """Return the 95% interval of each score: the score ± 1.96 bootstrap standard errors.
 

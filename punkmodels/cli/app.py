@@ -9,6 +9,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkmodels.cli import (
+    bench,
     classifier,
     evaluate,
     export,
@@ -50,6 +51,7 @@ tune_app: typer.Typer = console.make_app(
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=classifier.TUNE_EXAMPLES)(classifier.tune_classifier)
 app.add_typer(evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup)
+app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command("runs", epilog=runs.EXAMPLES)(runs.show_runs)
 app.command(epilog=export.EXAMPLES)(export.export)
 app.command(epilog=generate.EXAMPLES)(generate.generate)

@@ -130,7 +130,7 @@ def images(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
-    _check_output(out)
+    check_output(out)
     open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_images
@@ -145,7 +145,7 @@ def images(
             tile_size=tile_size,
             image_array=image_array,
         )
-    _show(evaluation, out, as_json=as_json)
+    show(evaluation, out, as_json=as_json)
 
 
 @evaluate_app.command(epilog="Example: punkmodels evaluate predictions scores.csv --split val")
@@ -181,7 +181,7 @@ def predictions(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
-    _check_output(out)
+    check_output(out)
     open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_predictions
@@ -190,7 +190,7 @@ def predictions(
         evaluation = evaluate_predictions(
             path, split, root=root, version=version, split_scheme=split_scheme, kind=kind
         )
-    _show(evaluation, out, as_json=as_json)
+    show(evaluation, out, as_json=as_json)
 
 
 @evaluate_app.command("run", epilog="Example: punkmodels evaluate run latest")
@@ -256,7 +256,7 @@ def _evaluate_model(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import Run
 
-    _check_output(out)
+    check_output(out)
     if is_shared(run):
         open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
@@ -268,15 +268,16 @@ def _evaluate_model(
     if model.task != "classifier" and split in ("val", "test"):
         name += f"-{split}"  # Model cards show the scores on all held-out punks.
     default_out = None if is_shared(run) else run / "evaluation" / name
-    _show(evaluation, out or default_out, as_json=as_json)
+    show(evaluation, out or default_out, as_json=as_json)
 
 
-def _check_output(out: Path | None) -> None:
+def check_output(out: Path | None) -> None:
+    """Raise UsageError if the folder of the results cannot be written."""
     if out:
         console.check_output(out, is_folder=True)
 
 
-def _show(evaluation: Evaluation, out: Path | None, *, as_json: bool) -> None:
+def show(evaluation: Evaluation, out: Path | None, *, as_json: bool) -> None:
     """Save an evaluation to `out`, if there is one, and print it."""
     if out:
         evaluation.save(out)

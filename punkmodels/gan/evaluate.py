@@ -174,6 +174,7 @@ def evaluate_sprites(
         "num_samples": len(sprites),
         "num_subsets": num_subsets,
         "generated": generated,
+        "generated_95": _subset_intervals(scores),
         "test_reference": real.test_reference,
         "train_reference": average_scores(train_scores),
         "num_train": len(real.split),
@@ -182,6 +183,17 @@ def evaluate_sprites(
     }
     grid = draw_nearest_neighbors(sprites, real.split.images, nearest, distance)
     return Evaluation(result, [_punk_table(source, result)], {"nearest_neighbors.png": grid})
+
+
+def _subset_intervals(subsets: Sequence[Scores]) -> dict[str, tuple[float, float]]:
+    """Return the 95% interval of the mean over subsets of each score; none for a single subset."""
+    intervals = {}
+    for name in subsets[0] if len(subsets) > 1 else ():
+        values = [scores[name] for scores in subsets]
+        margin = 1.96 * statistics.stdev(values) / len(values) ** 0.5
+        mean = statistics.mean(values)
+        intervals[name] = (mean - margin, mean + margin)
+    return intervals
 
 
 def _punk_table(source: str, result: dict[str, Any]) -> Report:

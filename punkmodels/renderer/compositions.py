@@ -98,14 +98,18 @@ class Composer:
 
 
 def compose_punks(
-    train: SplitTensors, seed: int, count: int = NUM_COMPOSED
+    train: SplitTensors,
+    seed: int,
+    count: int = NUM_COMPOSED,
+    excluded_pairs: Collection[tuple[str, str]] = (),
 ) -> ComposedPunks | None:
     """Draw random legal outfits of accessories that the punks of a split have.
 
-    Returns None if the layers of the split do not draw each of its punks exactly.
+    No outfit has one of the excluded pairs of accessories. Returns None if the layers of the split
+    do not draw each of its punks exactly.
     """
-    composer = Composer.fit(train)
-    return composer.compose(count, np.random.default_rng(seed)) if composer else None
+    composer, rng = Composer.fit(train), np.random.default_rng(seed)
+    return composer.compose(count, rng, excluded_pairs=excluded_pairs) if composer else None
 
 
 def sample_outfits(

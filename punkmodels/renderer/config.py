@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from punkdata.split_names import SplitScheme
 from punkmodels.choices import RendererPreset
 from punkmodels.training.config import (
     Count,
@@ -23,6 +24,8 @@ class RendererConfig(TrainingConfig):
 
     preset: RendererPreset = "quick"
     """Preset whose defaults are used."""
+    split_scheme: SplitScheme = "default"
+    """Split scheme of the training punks."""
     total_images: TotalImages = 50_000
     """Total number of punks to train on, real and composed ones, with repetitions."""
     batch_size: Count = 32

@@ -64,8 +64,9 @@ def evaluate_renderer(
     snapshot does not exist, and DataError if they are damaged or there are too few punks.
     """
     model, classifier = load_renderer(run, device), load_classifier(BUNDLED_CLASSIFIER, device)
-    version = version or read_renderer_config(run).data.version
-    splits = {name: load_split(root, version, "default", name) for name in ("train", "val", "test")}
+    saved = read_renderer_config(run)
+    version, scheme = version or saved.data.version, saved.options.split_scheme
+    splits = {name: load_split(root, version, scheme, name) for name in ("train", "val", "test")}
     train, (description, names) = splits["train"], HELD_OUT_SPLITS[split]
     held_out = [splits[name] for name in names]
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from punkdata.benchmark_splits import COMPOSITIONAL, held_out_pairs
 from punkdata.errors import DataError
 from punkdata.progress import Progress
 from punkmodels.data.palette import color_counts, detect_skin_tones
@@ -92,6 +93,11 @@ def validate(model: Renderer, val: SplitTensors, is_unseen: torch.Tensor) -> dic
     }
 
 
+def kept_out(config: RendererConfig) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of accessories that no composed punk may have."""
+    return held_out_pairs() if config.split_scheme == COMPOSITIONAL else ()
+
+
 def prepare_training(
     train: SplitTensors, val: SplitTensors, config: RendererConfig, progress: Progress, log: Log
 ) -> Training:
@@ -101,7 +107,7 @@ def prepare_training(
     composed = None
     if config.composed_share:
         progress(0, None, "composing punks")
-        composed = compose_punks(train, config.seed)
+        composed = compose_punks(train, config.seed, excluded_pairs=kept_out(config))
         if not composed:
             log("no sprite layers draw all of these punks: training on these punks alone")
     images = torch.cat([train.images, composed.images]) if composed else train.images
@@ -117,5 +123,10 @@ def prepare_training(
 
 
 train_renderer = partial(
-    train_on_cpu, task="renderer", name="renderer", kind=SavedRenderer, prepare=prepare_training
+    train_on_cpu,
+    task="renderer",
+    name="renderer",
+    kind=SavedRenderer,
+    prepare=prepare_training,
+    scheme_of=lambda config: config.split_scheme,
 )

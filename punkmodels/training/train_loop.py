@@ -121,6 +121,7 @@ def train_on_cpu(  # noqa: PLR0913  # options of a public function, which are ke
     name: str,
     kind: type[SavedRun],
     prepare: Callable[[SplitTensors, SplitTensors, Config, Progress, Log], Training],
+    scheme_of: Callable[[Config], str] = lambda config: "default",
     version: str = "latest",
     threads: int = 1,
     resume: Path | None = None,
@@ -131,16 +132,18 @@ def train_on_cpu(  # noqa: PLR0913  # options of a public function, which are ke
     """Train a model on a snapshot, and return its run folder.
 
     `name` is what messages call the model, and `kind` describes its config.json. `prepare` gets the
-    training and validation splits. A run that is resumed keeps its options, snapshot and threads.
-    `logger` is that of `open_metrics`; `log` is called with lines for the user. Raises UsageError
-    or DataError if the snapshot does not exist, or the run is damaged or was trained on other data.
+    training and validation splits of the scheme that `scheme_of` returns. A run that is resumed
+    keeps its options, snapshot and threads. `logger` is that of `open_metrics`; `log` is called
+    with lines for the user. Raises UsageError or DataError if the snapshot does not exist, or the
+    run is damaged or was trained on other data.
     """
     check_logger(logger)
     saved = read_resumed_run(resume, kind, name) if resume else None
     if saved:
         config, version, threads = saved.options, saved.data.version, saved.device.threads
     progress(0, None, "loading data")
-    train, val = (load_split(root, version, "default", split) for split in ("train", "val"))
+    scheme = scheme_of(config)
+    train, val = (load_split(root, version, scheme, split) for split in ("train", "val"))
     if saved:
         check_same_data(saved, train.data_config)
     torch.set_num_threads(threads)

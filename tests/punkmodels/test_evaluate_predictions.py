@@ -71,7 +71,7 @@ def test_probabilities_have_the_scores_of_their_logits(
     assert found["kind"] == "probabilities"
     assert found["visible"]["exact_match"] == scores["visible"]["exact_match"]
     assert found["visible"] == pytest.approx(scores["visible"])
-    assert found["calibration_error"] == pytest.approx(scores["calibration_error"], abs=1e-5)
+    assert found["joint_calibration_error"] == pytest.approx(scores["joint_calibration_error"], abs=1e-5)
 
 
 def test_rows_are_matched_by_punk_id(
@@ -110,7 +110,7 @@ def test_labels_themselves_are_perfect_predictions(built_root: Path, data: PunkD
     for values in (labels.numpy().astype(np.uint8), labels.bool()):
         found = punkmodels.evaluate_predictions(values, "train", root=built_root).scores
         assert found["visible"]["exact_match"] == 1
-        assert found["calibration_error"] == 0
+        assert found["joint_calibration_error"] == 0
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])

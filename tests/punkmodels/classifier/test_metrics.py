@@ -167,7 +167,7 @@ def test_type_scores_depend_only_on_differences_of_logits() -> None:
     logits = torch.from_numpy(np.where(truth, 8.0, 0.0))
     scores = score(truth, logits)
     assert scores["visible"]["exact_match"] == 1
-    assert scores["calibration_error"] == pytest.approx(0, abs=0.01)
+    assert scores["joint_calibration_error"] == pytest.approx(0, abs=0.01)
     shift = torch.randn(40, 1, generator=torch.Generator().manual_seed(0)) * 9
     assert score(truth, logits + shift)["visible"] == scores["visible"]
     assert len(scores["labels"]) == 5
