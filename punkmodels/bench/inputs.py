@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from punkdata.analysis.part_masks import NO_LABEL, recover_parts
 from punkdata.dataset import PunkDataset
-from punkdata.errors import UsageError
+from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import TYPES
@@ -67,8 +67,8 @@ def known_hash(track: Track, split: BenchSplit) -> str | None:
 def load_inputs(track: Track, snapshot: Path, split: BenchSplit) -> TrackInputs:
     """Make the inputs of a track from a snapshot folder.
 
-    Raises DataError if the track needs all 10,000 punks and the snapshot has fewer, and UsageError
-    if it lists no hidden accessories.
+    Raises DataError if the snapshot has too few punks for the track, and UsageError if it lists no
+    hidden accessories.
     """
     load: Callable[[Track, Path, BenchSplit], TrackInputs] = {
         "long-tail": _load_folds,
@@ -78,7 +78,13 @@ def load_inputs(track: Track, snapshot: Path, split: BenchSplit) -> TrackInputs:
         "generate-unseen": _load_label_sets,
         "explain": _load_cases,
     }.get(track.name, _load_punks)
-    return load(track, snapshot, split)
+    inputs = load(track, snapshot, split)
+    if inputs.arrays and not len(inputs.ids):
+        raise DataError(
+            f"'{snapshot}' has too few punks for the track {track.name}",
+            hint="use a snapshot with all 10,000 punks",
+        )
+    return inputs
 
 
 def open_split(track: Track, snapshot: Path, split: str, scheme: str | None = None) -> PunkDataset:

@@ -134,13 +134,16 @@ class Ranking:
 def joint_confidence(logits: torch.Tensor) -> Float:
     """Return the probability that a network gives to its whole answer, float64 (N,).
 
-    It is that of the most likely type, by a softmax over the types, times that of each accessory
-    being present or absent, as predicted. Logits are (N, 92), or (N, 5) for types only.
+    It is the product of the probabilities that each label is present or absent, as predicted.
+    Logits are (N, 92), or (N, 5) for types only, of which a softmax gives the probabilities.
     """
-    types, accessories = logits[:, : len(TYPES)].double(), logits[:, len(TYPES) :].double()
-    log_type = types.log_softmax(dim=1).amax(dim=1)
-    log_accessories = torch.nn.functional.logsigmoid(accessories.abs()).sum(dim=1)
-    confidence: Float = (log_type + log_accessories).exp().numpy()
+    logits = logits.double()
+    if logits.shape[1] == len(TYPES):
+        log_confidence = logits.log_softmax(dim=1).amax(dim=1)
+    else:
+        signed = torch.where(logits_to_labels(logits), logits, -logits)
+        log_confidence = torch.nn.functional.logsigmoid(signed).sum(dim=1)
+    confidence: Float = log_confidence.exp().numpy()
     return confidence
 
 

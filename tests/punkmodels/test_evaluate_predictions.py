@@ -71,7 +71,9 @@ def test_probabilities_have_the_scores_of_their_logits(
     assert found["kind"] == "probabilities"
     assert found["visible"]["exact_match"] == scores["visible"]["exact_match"]
     assert found["visible"] == pytest.approx(scores["visible"])
-    assert found["joint_calibration_error"] == pytest.approx(scores["joint_calibration_error"], abs=1e-5)
+    assert found["joint_calibration_error"] == pytest.approx(
+        scores["joint_calibration_error"], abs=1e-5
+    )
 
 
 def test_rows_are_matched_by_punk_id(
