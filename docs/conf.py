@@ -112,6 +112,7 @@ CONTENTS = {
         "explanation/rarity",
         "explanation/models",
         "explanation/results",
+        "punkbench",
         "../benchmarks/RESULTS",
     ),
     "Project": ("../CHANGELOG", "../CONTRIBUTING", "../SECURITY"),
