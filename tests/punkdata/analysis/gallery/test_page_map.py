@@ -114,7 +114,7 @@ def test_map_works_with_the_keyboard(open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=punk, exact=True)).to_be_focused()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Clear area").click()
+    page.get_by_role("button", name="in an area of the map").click()
     assert read_status(page) == "60 punks"
 
 

@@ -2,6 +2,7 @@
 
 import { MODEL_PARAMETER } from "../model/predictions.js";
 import { setBit } from "./collection.js";
+import { pluralize } from "./format.js";
 import { createQueryFilter } from "./query.js";
 
 export const PRICE_KINDS = {
@@ -80,6 +81,7 @@ function createLabelFilter(labels, { labelBits, bitWords }, matchAny) {
  * - `write(value, collection)`: the text in the address; `String(value)` if it is missing.
  * - `createFilter(value, collection, state)`: the test (row) => boolean, for filters only. It is not
  *   called for the initial value.
+ * - `describe(value)`: the text of the button that clears a filter without a field of its own.
  * - `filterOption`: true for a parameter that changes how filters select, and is cleared with them.
  */
 export const PARAMETERS = {
@@ -141,6 +143,7 @@ export const PARAMETERS = {
     key: "ids",
     initial: [], // punk numbers, for example of punks that were chosen on a map
     read: (text) => splitList(text).map(Number).filter(Number.isInteger),
+    describe: (ids) => pluralize(ids.length, "chosen punk"),
     createFilter(ids, { id }) {
       const wanted = new Set(ids);
       return (row) => wanted.has(id[row]);

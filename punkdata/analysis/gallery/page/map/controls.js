@@ -4,7 +4,6 @@ import { createElement } from "../dom/elements.js";
 import { listColorings } from "./colors.js";
 
 const LASSO_HELP = "Drag around punks to select them (or drag with Shift)";
-const CLEAR_HELP = "Select the punks outside the area again";
 
 /** Create the bar of controls and the legend. `isLasso()` tells whether dragging draws a lasso. */
 export function createMapControls(app, { onZoom, onWhole, onSelectVisible }) {
@@ -14,14 +13,12 @@ export function createMapControls(app, { onZoom, onWhole, onSelectVisible }) {
   const setLasso = (isOn) => lasso.setAttribute("aria-pressed", isOn);
   const isLasso = () => lasso.getAttribute("aria-pressed") === "true";
   setLasso(false);
-  const clear = createButton("Clear area", CLEAR_HELP, () => app.change({ area: null }));
   const bar = createElement(
     "div",
     { className: "map-bar" },
     createElement("label", {}, createElement("span", {}, "Color"), select),
     lasso,
     createButton("Select visible", "Select the punks in the visible part of the map", onSelectVisible),
-    clear,
     createElement(
       "span",
       { className: "map-zoom" },
@@ -33,7 +30,6 @@ export function createMapControls(app, { onZoom, onWhole, onSelectVisible }) {
   const legend = createElement("ul", { className: "legend map-legend", "aria-label": "Legend" });
   const update = (state, coloring) => {
     select.value = state.mapColor;
-    clear.hidden = state.area === null;
     legend.replaceChildren(...coloring.entries.map(createEntry));
   };
   return { bar, legend, isLasso, setLasso, update };

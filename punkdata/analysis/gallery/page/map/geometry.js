@@ -65,14 +65,18 @@ function limitView(view) {
   return { ...view, x: limit(view.x, left, right), y: limit(view.y, top, bottom) };
 }
 
-/** Return whether a place is inside a polygon of places [x, y]. */
-export function isInside(polygon, x, y) {
-  let inside = false;
-  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
-    const [[ax, ay], [bx, by]] = [polygon[i], polygon[j]];
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
-  }
-  return inside;
+/** Return the test (x, y) => boolean whether a place is inside a polygon of places [x, y]. */
+export function createAreaTest(polygon) {
+  const xs = polygon.map(([x]) => x);
+  const ys = polygon.map(([, y]) => y);
+  const [left, top, right, bottom] = findBounds({ x: xs, y: ys });
+  return (x, y) => {
+    if (x < left || x > right || y < top || y > bottom) return false;
+    let inside = false;
+    for (let i = 0, j = xs.length - 1; i < xs.length; j = i++)
+      if (ys[i] > y !== ys[j] > y && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
+    return inside;
+  };
 }
 
 /** Remove corners of a polygon until few enough are left, those first that change it the least. */

@@ -6,8 +6,18 @@ import { createColoring, readColoring } from "./colors.js";
 import { createMapControls } from "./controls.js";
 import { drawMap, getMark } from "./drawing.js";
 import {
-  findBounds, fitMap, formatArea, getVisibleArea, isInside, panView, parseArea, resizeView, simplifyPolygon, toBox,
-  toMap, zoomView,
+  createAreaTest,
+  findBounds,
+  fitMap,
+  formatArea,
+  getVisibleArea,
+  panView,
+  parseArea,
+  resizeView,
+  simplifyPolygon,
+  toBox,
+  toMap,
+  zoomView,
 } from "./geometry.js";
 import { listenToGestures } from "./gestures.js";
 import { findAt, findInDirection } from "./places.js";
@@ -30,7 +40,11 @@ export const mapView = {
       initial: null, // corners [x, y] of a polygon on the map
       read: parseArea,
       write: formatArea,
-      createFilter: (area, { map }) => (row) => isInside(area, map.x[row], map.y[row]),
+      createFilter(area, { map }) {
+        const isInside = createAreaTest(area);
+        return (row) => isInside(map.x[row], map.y[row]);
+      },
+      describe: () => "in an area of the map",
     },
   },
   create: (box, app) => {

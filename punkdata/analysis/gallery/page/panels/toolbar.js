@@ -1,7 +1,7 @@
 // The line above the view: the number of selected punks, the order and the size.
 
 import { formatCount, pluralize } from "../data/format.js";
-import { clearFilters, isFiltered, isSortAvailable, SORTS, splitSort } from "../data/state.js";
+import { clearFilters, isFiltered, isInitial, isSortAvailable, SORTS, splitSort } from "../data/state.js";
 import { createElement, getById } from "../dom/elements.js";
 import { DEFAULT_FACTOR } from "../views/grid.js";
 
@@ -20,7 +20,6 @@ export function createToolbar(app) {
   });
   onEvent("size", "input", (event) => app.change({ size: Number(event.target.value) }));
   onEvent("clear", "click", () => app.change(clearFilters(app.state, parameters)));
-  onEvent("chosen", "click", () => app.change({ ids: [] }));
   return ({ state, rows, hasNewRows }) => {
     const { name, descending } = splitSort(state.sort);
     getById("sort").value = name;
@@ -33,7 +32,20 @@ export function createToolbar(app) {
     const total = pluralize(collection.count, "punk");
     getById("status").textContent = hasFilters ? `${formatCount(rows.length)} of ${total}` : total;
     getById("clear").hidden = !hasFilters;
-    getById("chosen").hidden = !state.ids.length;
-    getById("chosen").textContent = `${pluralize(state.ids.length, "chosen punk")} ✕`;
+    getById("chips").replaceChildren(...createChips(app));
   };
+}
+
+/** Create a button for each filter that is set and has no field of its own; it clears the filter. */
+function createChips(app) {
+  const { state, parameters } = app;
+  return Object.entries(parameters)
+    .filter(([name, { describe }]) => describe && !isInitial(state, name, parameters))
+    .map(([name, { describe, initial }]) =>
+      createElement(
+        "button",
+        { type: "button", title: "Show all punks again", onclick: () => app.change({ [name]: initial }) },
+        `${describe(state[name])} ✕`,
+      ),
+    );
 }
