@@ -1,7 +1,8 @@
 """Writes what is fixed in PunkBench: python docs/make_bench_inputs.py data
 
 generated.npz has sprites of the bundled VAE-GAN that no punk could be, and input_hashes.json the
-hashes of the inputs of all tracks, made from a snapshot of all 10,000 punks. Both are part of
+hashes of the inputs of all tracks, made from a snapshot of all 10,000 punks, beside the versions of
+the image codecs. Both are part of
 version 1: other files are another version.
 """
 
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import features
 
 import punkmodels
 from punkdata import open_snapshot
@@ -39,7 +41,8 @@ def main() -> None:
         for name, track in TRACKS.items()
         for split in SEEDS
     }
-    Path(str(HASHES_FILE)).write_text(json.dumps(hashes, indent=1) + "\n")
+    codecs = {f"codec {name}": str(features.version(name)) for name in ("libjpeg_turbo", "webp")}
+    Path(str(HASHES_FILE)).write_text(json.dumps(hashes | codecs, indent=1) + "\n")
 
 
 if __name__ == "__main__":

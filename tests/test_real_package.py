@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import features
 
 from punkdata import LABELS, PunkDataset
 from punkdata.analysis.layers import recover_layers
@@ -19,6 +21,8 @@ from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_labels
 from punkdata.snapshots.verify import verify_snapshot
 from punkdata.splits import MIN_SUPPORT, load_published_split, stratify
+from punkmodels.bench.inputs import HASHES_FILE, known_hash, load_inputs
+from punkmodels.bench.tracks import TRACKS
 from punkmodels.classifier.pretrained import embed
 from punkmodels.data.splits import load_split
 from punkmodels.gan.metrics import frechet_distance
@@ -47,6 +51,17 @@ def test_real_punks_build_the_known_version(real_root: Path) -> None:
 def test_download_builds_the_data_set_in_an_empty_folder(tmp_path: Path) -> None:
     data = PunkDataset(tmp_path / "data", split="test", download=True)
     assert (len(data), data.version) == (1000, "s3-07e92be5b82d")
+
+
+def test_inputs_of_punkbench_are_those_of_its_version(real_root: Path) -> None:
+    known = json.loads(HASHES_FILE.read_text("utf-8"))
+    snapshot = open_snapshot(real_root).path
+    for name, track in TRACKS.items():
+        found = load_inputs(track, snapshot, "test").sha256
+        codecs = [features.version(codec) for codec in ("libjpeg_turbo", "webp")]
+        has_same_codecs = codecs == [known["codec libjpeg_turbo"], known["codec webp"]]
+        if has_same_codecs or name != "corruptions":
+            assert found == known[f"{name} test"] == known_hash(track, "test"), name
 
 
 def test_published_split_is_reproducible_from_the_labels(real_root: Path) -> None:
