@@ -85,14 +85,19 @@ def npz(
     visible_only: Annotated[
         bool, typer.Option("--visible-only", help="Set the labels of occluded accessories to 0.")
     ] = False,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Add which label paints each pixel, 255 for none.")
+    ] = False,
     scale: Scale = 1,
     background: Background = None,
 ) -> None:
     """Write all splits to one file of NumPy arrays, in the layout of MedMNIST.
 
-    The arrays are train_images, uint8 (N, 24, 24, 4), train_labels, uint8 (N, 92), and
-    train_punk_ids; the same for val and test; and label_names and version.
+    The arrays are train_images, uint8 (N, 24, 24, 4), train_labels, uint8 (N, 92),
+    train_punk_ids, and with --masks train_masks, uint8 (N, 24, 24); the same for val and test; and
+    label_names and version.
     """
+    from punkdata.analysis.part_masks import recover_parts
     from punkdata.snapshots.npz import export_npz
 
     snapshot = open_snapshot_argument(root, version)
@@ -104,6 +109,7 @@ def npz(
             visible_only=visible_only,
             scale=scale,
             background=background,
+            make_masks=recover_parts(snapshot.path).masks if masks else None,
         )
     console.emit(str(file))
     size = file.stat().st_size

@@ -2,6 +2,7 @@
 
 import uuid
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def export_npz(
     visible_only: bool = False,
     scale: int = 1,
     background: Color | None = None,
+    make_masks: Callable[[NDArray[np.int32]], NDArray[np.uint8]] | None = None,
 ) -> Path:
     """Write all splits to one compressed file, which `numpy.load` reads without pickle.
 
@@ -37,6 +39,8 @@ def export_npz(
     - `train_images`: uint8 (N, 24 * scale, 24 * scale, 4), RGBA; (…, 3), RGB on a background;
     - `train_labels`: 0 and 1, uint8 (N, 92);
     - `train_punk_ids`: int32 (N,), ascending;
+    - with `make_masks`, `train_masks`: uint8 (N, 24 * scale, 24 * scale), what the function returns
+      for the ids, for example the index of the label that paints each pixel;
 
     and `label_names`, text (92,), and `version`, the version of the snapshot. MedMNIST's files have
     the images and labels under the same names.
@@ -65,6 +69,8 @@ def export_npz(
                     _write_images(archive, f"{split}_images", found.images, scale)
                     _write_array(archive, f"{split}_labels", found.labels)
                     _write_array(archive, f"{split}_punk_ids", found.punk_ids)
+                    if make_masks:
+                        _write_images(archive, f"{split}_masks", make_masks(found.punk_ids), scale)
                     done += len(found.punk_ids)
                     progress(done, snapshot.manifest.punks)
                 _write_array(archive, "label_names", np.array(LABELS))
@@ -84,8 +90,8 @@ def _write_images(
     archive: zipfile.ZipFile, name: str, images: NDArray[np.uint8], scale: int
 ) -> None:
     """Write images enlarged, batch by batch, because together they may exceed the memory."""
-    count, height, width, channels = images.shape
-    shape = (count, height * scale, width * scale, channels)
+    count, height, width, *channels = images.shape
+    shape = (count, height * scale, width * scale, *channels)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with archive.open(_member(name), "w", force_zip64=True) as file:
         np.lib.format.write_array_header_1_0(file, header)

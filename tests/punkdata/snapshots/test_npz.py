@@ -111,3 +111,14 @@ def test_npz_command_prints_the_file_and_names_a_new_folder(
     assert "creating" not in capsys.readouterr().err
     with np.load(path) as file:
         assert file["train_images"].shape[1:] == (24, 24, 3)
+
+
+def test_npz_has_masks_on_request(layered_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "punks.npz"
+    arguments = ["export", "npz", str(path), "--masks", "--scale", "2", "--root", str(layered_root)]
+    assert console.run(app.app, "punkdata", arguments) == 0
+    with np.load(path) as file:
+        for split in SPLITS:
+            masks = PunkDataset(layered_root, split=split).masks.numpy()  # type: ignore[arg-type]
+            assert file[f"{split}_masks"].shape == (len(masks), 48, 48)
+            assert np.array_equal(file[f"{split}_masks"][:, 1::2, ::2], masks)
