@@ -73,6 +73,29 @@ test("pixels that differ are counted and marked", () => {
   assert.deepEqual(marked, [248, 249, 250, 272, 273, 274]);
 });
 
+test("brightness and contrast do not matter", () => {
+  const picture = createPicture(240, 240, [[4, 0, 0, 10]]);
+  picture.data = picture.data.map((value, at) => (at % 4 < 3 ? 0.8 * value + 10 : value));
+  assert.deepEqual(identify(picture), [[4, 0]]);
+});
+
+test("a picture that was enlarged by interpolation is identified, and is blurred", () => {
+  const small = createPicture(SIDE, SIDE, [[4, 0, 0, 1]]);
+  const side = 10 * SIDE;
+  const data = new Uint8ClampedArray(4 * side * side);
+  const clamp = (position) => Math.min(SIDE - 1, Math.max(0, position));
+  for (let at = 0; at < data.length; at++) {
+    const [y, x] = [Math.floor(at / 4 / side), Math.floor(at / 4) % side].map((i) => (i + 0.5) / 10 - 0.5);
+    const [top, left] = [Math.floor(y), Math.floor(x)];
+    for (const [row, column] of [[top, left], [top, left + 1], [top + 1, left], [top + 1, left + 1]]) {
+      const weight = (1 - Math.abs(y - row)) * (1 - Math.abs(x - column));
+      data[at] += Math.round(weight * small.data[4 * (clamp(row) * SIDE + clamp(column)) + (at % 4)]);
+    }
+  }
+  const [{ nearest, isBlurred }] = identifyPicture({ width: side, height: side, data }, collection);
+  assert.deepEqual([nearest[0][0], isBlurred], [4, true]);
+});
+
 test("other pictures show no punk", () => {
   assert.deepEqual(identify(createPicture(300, 200, [])), []);
   assert.deepEqual(identify(createPicture(200, 200, [], { fill: [128, 128, 128], noise: 120 })), []);

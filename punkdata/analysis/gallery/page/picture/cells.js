@@ -9,11 +9,14 @@ const CELL_EDGE = 0.18; // width of the edge of a sprite pixel without samples, 
 const MAX_SHIFT = 0.4; // largest correction of a box, relative to its scale
 const CORNER = 3; // sprite pixels along the border that rounded corners may hide; all are transparent
 const MIN_BACKGROUND_SHARE = 0.85; // of the pixels at the left, right and upper border
+const BLURRED_DEVIATION = 8; // smallest standard deviation of the samples of a blurred pixel, 0 to 255
+const BLURRED_SHARE = 0.3; // of the pixels of the punk, in a blurred picture
 const PLAIN_TOLERANCE = 6; // largest difference of the background of a lossless picture, 0 to 255
 
 /**
  * Read the colors in a box of a picture. Returns null if the border shows no plain background.
- * Otherwise returns the `colors` as 576 RGB triples, the color of the `background`, and the `box`.
+ * Otherwise returns the `colors` as 576 RGB triples, the color of the `background`, the `box`, and
+ * `isBlurred`: whether the picture was enlarged by interpolation, so that neighboring colors mix.
  */
 export function readCells(picture, box) {
   const { left, top, scale } = alignBox(picture, box);
@@ -32,7 +35,10 @@ export function readCells(picture, box) {
   if (!background) return null;
   for (let pixel = 0; pixel < NUM_PIXELS; pixel++)
     if (isOutside[pixel] || isCorner(pixel)) colors.set(background, 3 * pixel);
-  return { colors, background, box: { left, top, scale } };
+  const isPunk = (_, pixel) => background.some((value, i) => Math.abs(colors[3 * pixel + i] - value) > 3 * PLAIN_TOLERANCE);
+  const inside = deviations.filter(isPunk);
+  const isBlurred = inside.filter((value) => value > BLURRED_DEVIATION + 2 * deviation).length > BLURRED_SHARE * inside.length;
+  return { colors, background, isBlurred, box: { left, top, scale } };
 }
 
 /** Write the mean color of the samples of a cell, and return their standard deviation. */

@@ -1,6 +1,6 @@
 // Which punks a picture shows, by comparing it with every punk.
 
-import { NUM_PIXELS, SIDE } from "../data/pixels.js";
+import { getPixels, NUM_PIXELS, SIDE } from "../data/pixels.js";
 import { computeMedian } from "../data/statistics.js";
 import { readCells } from "./cells.js";
 import { findBoxes } from "./necks.js";
@@ -12,6 +12,7 @@ const MAX_COST = 64; // of one pixel, in one channel, 0 to 255; larger ones coun
 const MIN_TOLERANCE = 3; // largest difference of pixels that count as the same, in a lossless picture
 const MAX_TOLERANCE = 40; // the same, in any picture
 const MAX_READINGS = 100; // of one scale
+const MIN_GAIN = 0.7; // smallest change of contrast that is corrected, and its reciprocal the largest
 const SCALE_FACTORS = [0.985, 0.99, 0.995, 1.005, 1.01, 1.015];
 export const TRANSPARENT_FILL = [0x18, 0xd0, 0xe0]; // No punk has this color.
 
@@ -46,7 +47,7 @@ export function identifyPicture(picture, collection) {
   return best.map((match) => (match.numDifferent ? refineMatch(flat, match, collection) : match));
 }
 
-/** Return the best of the matches at slightly different scales; that of a smooth picture is uncertain. */
+/** Return the best of the matches at slightly different scales, as that of a smooth picture is uncertain. */
 function refineMatch(picture, match, collection) {
   const { left, top, scale } = match.box;
   const boxes = SCALE_FACTORS.map((factor) => {
@@ -55,7 +56,36 @@ function refineMatch(picture, match, collection) {
   });
   const readings = boxes.map((box) => readCells(picture, box)).filter(Boolean);
   const matches = readings.map((reading) => matchReading(reading, collection));
-  return matches.reduce((best, other) => (other.error < best.error ? other : best), match);
+  const best = matches.reduce((a, b) => (b.error < a.error ? b : a), match);
+  const corrected = correctColors(best, collection);
+  const other = corrected && matchReading(corrected, collection);
+  return other && other.error < best.error / 2 ? other : best;
+}
+
+/**
+ * Return a reading without a change of brightness, contrast or tint: without the linear change in each
+ * channel that the colors of the most similar punk explain best. Returns null for an unlikely change.
+ */
+function correctColors({ colors, background, nearest, ...rest }, { pixels, palette }) {
+  const own = getPixels({ pixels }, nearest[0][0]);
+  const inside = [...own.keys()].filter((pixel) => palette[own[pixel]].endsWith("ff"));
+  const corrected = { ...rest, colors: colors.slice(), background: background.slice() };
+  for (let channel = 0; channel < 3; channel++) {
+    const expected = inside.map((pixel) => parseInt(palette[own[pixel]].slice(2 * channel, 2 * channel + 2), 16));
+    const { gain, offset } = fitLine(expected, inside.map((pixel) => colors[3 * pixel + channel]));
+    if (!(gain > MIN_GAIN && gain < 1 / MIN_GAIN)) return null;
+    for (let at = channel; at < colors.length; at += 3) corrected.colors[at] = (colors[at] - offset) / gain;
+    corrected.background[channel] = (background[channel] - offset) / gain;
+  }
+  return corrected;
+}
+
+/** Return the line y = gain * x + offset with the least squared errors. */
+function fitLine(x, y) {
+  const getMean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const [meanX, meanY] = [getMean(x), getMean(y)];
+  const gain = getMean(x.map((value, i) => (value - meanX) * (y[i] - meanY))) / getMean(x.map((value) => (value - meanX) ** 2));
+  return { gain, offset: meanY - gain * meanX };
 }
 
 /** Return how well punks were found: many of them, with small errors. */

@@ -9,14 +9,15 @@ import { TRANSPARENT_FILL } from "../picture/identify.js";
 
 const MATCH_FACTOR = 6; // CSS pixels per sprite pixel
 const PHONE_MATCH_FACTOR = 4;
-const MAX_BLURRED = 24; // pixels of a picture with noise that may seem to differ
+const MAX_NOISY = 24; // pixels of a picture with noise that may seem to differ
+const MAX_BLURRED = 60; // the same of a blurred picture
 const MARK = [0xff, 0x00, 0xff]; // the color of pixels that differ
 
 /** Return a sentence about a match; see `matchReading`. */
-export function describeMatch(id, { numDifferent, isExact }) {
+export function describeMatch(id, { numDifferent, isExact, isBlurred }) {
   if (!numDifferent) return `This is punk ${id}.`;
   const pixels = `${pluralize(numDifferent, "pixel")} ${numDifferent === 1 ? "differs" : "differ"}`;
-  if (!isExact && numDifferent <= MAX_BLURRED)
+  if (numDifferent <= (isBlurred ? MAX_BLURRED : isExact ? 0 : MAX_NOISY))
     return `This is probably punk ${id}: the picture is not sharp, and ${pixels}.`;
   return `This is none of the punks. The nearest is punk ${id}: ${pixels}.`;
 }
