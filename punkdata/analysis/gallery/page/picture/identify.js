@@ -3,7 +3,7 @@
 import { getPixels, NUM_PIXELS, SIDE } from "../data/pixels.js";
 import { computeMedian } from "../data/statistics.js";
 import { readCells } from "./cells.js";
-import { findBoxes } from "./necks.js";
+import { createBoxFinder } from "./necks.js";
 import { findScales } from "./scales.js";
 
 const NUM_NEAREST_TO_PICTURE = 8;
@@ -38,9 +38,10 @@ export function identifyPicture(picture, collection) {
   if (Math.min(width, height) < SIDE) return [];
   const whole = width === height ? matchBoxes(flat, [{ left: 0, top: 0, scale: width / SIDE }], collection) : [];
   if (whole.some(({ numDifferent }) => numDifferent === 0)) return whole;
+  const findBoxes = createBoxFinder(flat);
   let best = whole;
   for (const scale of findScales(flat)) {
-    const found = matchBoxes(flat, findBoxes(flat, scale).slice(0, MAX_READINGS), collection);
+    const found = matchBoxes(flat, findBoxes(scale).slice(0, MAX_READINGS), collection);
     if (rateMatches(found) > rateMatches(best)) best = found;
     if (best.some(({ numDifferent }) => numDifferent === 0)) break;
   }

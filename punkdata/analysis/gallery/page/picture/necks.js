@@ -22,60 +22,77 @@ const NECKS = [
 ];
 const ORIGIN = [23, 9]; // the first skin pixel of all necks
 
-/** Return where punks of a scale may be in a picture, as { left, top, scale } in pixels, row by row. */
-export function findBoxes(picture, scale) {
-  const factor = Math.max(1, Math.floor(scale / COARSE_SCALE));
-  const coarse = reducePicture(picture, factor);
-  const boxes = NECKS.flatMap((neck) =>
-    clusterMatches(findMatches(coarse, scale / factor, neck), coarse.width, scale / factor).map(([y, x]) => ({
-      left: (x + 0.5) * factor - (ORIGIN[1] + 0.5) * scale,
-      top: (y + 0.5) * factor - (ORIGIN[0] + 0.5) * scale,
-      scale,
-    })),
-  );
-  const getLine = (box) => Math.round(box.top / (12 * scale));
-  return boxes.sort((a, b) => getLine(a) - getLine(b) || a.left - b.left);
+/**
+ * Return the function that finds where punks of a scale may be in a picture, as { left, top, scale } in
+ * pixels, row by row.
+ */
+export function createBoxFinder(picture) {
+  const reduced = new Map(); // by factor
+  return (scale) => {
+    const factor = Math.max(1, Math.floor(scale / COARSE_SCALE));
+    if (!reduced.has(factor)) reduced.set(factor, reducePicture(picture, factor));
+    const coarse = reduced.get(factor);
+    const boxes = NECKS.flatMap((neck) =>
+      clusterMatches(findMatches(coarse, scale / factor, neck), coarse.width, scale / factor).map(([y, x]) => ({
+        left: (x + 0.5) * factor - (ORIGIN[1] + 0.5) * scale,
+        top: (y + 0.5) * factor - (ORIGIN[0] + 0.5) * scale,
+        scale,
+      })),
+    );
+    const getLine = (box) => Math.round(box.top / (12 * scale));
+    return boxes.sort((a, b) => getLine(a) - getLine(b) || a.left - b.left);
+  };
 }
 
-/** Return the means of squares of `factor` pixels, as RGB numbers in `data`. */
+/** Return the means of squares of `factor` pixels, RGB in `data`, and the means of their channels. */
 function reducePicture({ width, height, data }, factor) {
   const columns = Math.floor(width / factor);
   const rows = Math.floor(height / factor);
   const means = new Float32Array(columns * rows * 3);
   for (let y = 0; y < rows * factor; y++)
-    for (let x = 0; x < columns * factor; x++) {
-      const from = 4 * (y * width + x);
-      const to = 3 * (Math.floor(y / factor) * columns + Math.floor(x / factor));
-      for (let channel = 0; channel < 3; channel++) means[to + channel] += data[from + channel];
+    for (let column = 0, from = 4 * y * width; column < columns; column++) {
+      const to = 3 * (Math.floor(y / factor) * columns + column);
+      for (let x = 0; x < factor; x++, from += 4) {
+        means[to] += data[from];
+        means[to + 1] += data[from + 1];
+        means[to + 2] += data[from + 2];
+      }
     }
-  for (let i = 0; i < means.length; i++) means[i] /= factor * factor;
-  return { width: columns, height: rows, data: means };
+  const brightness = new Float32Array(columns * rows);
+  for (let i = 0; i < means.length; i++) {
+    means[i] /= factor * factor;
+    brightness[Math.floor(i / 3)] += means[i] / 3;
+  }
+  return { width: columns, height: rows, data: means, brightness };
 }
 
 /** Return the indices of the pixels that may be the first one of the skin of a neck. */
-function findMatches({ width, height, data }, scale, { outline, skin }) {
+function findMatches({ width, height, data, brightness }, scale, { outline, skin }) {
   const getOffset = ([row, column]) => [row - ORIGIN[0], column - ORIGIN[1]].map((d) => Math.round(d * scale));
   const outlineOffsets = outline.map(getOffset);
   const skinOffsets = skin.map(getOffset);
-  const getBrightness = (at) => (data[3 * at] + data[3 * at + 1] + data[3 * at + 2]) / 3;
-  const isInside = (y, x) => y >= 0 && y < height && x >= 0 && x < width;
-  const isSimilar = (a, b) => {
-    for (let channel = 0; channel < 3; channel++)
-      if (Math.abs(data[3 * a + channel] - data[3 * b + channel]) > MAX_DIFFERENCE) return false;
+  const isSimilar = (a, b) =>
+    Math.abs(data[3 * a] - data[3 * b]) <= MAX_DIFFERENCE &&
+    Math.abs(data[3 * a + 1] - data[3 * b + 1]) <= MAX_DIFFERENCE &&
+    Math.abs(data[3 * a + 2] - data[3 * b + 2]) <= MAX_DIFFERENCE;
+  const areSimilar = (offsets, y, x, like) => {
+    for (const [down, right] of offsets) {
+      if (y + down < 0 || x + right < 0 || y + down >= height || x + right >= width) return false;
+      if (!isSimilar((y + down) * width + x + right, like)) return false;
+    }
     return true;
   };
   const matches = [];
   const [, left] = outlineOffsets[0]; // It is in the same row.
-  for (let at = 0; at < width * height && matches.length < MAX_MATCHES; at++) {
-    const y = Math.floor(at / width);
-    const x = at % width;
-    if (x + left < 0) continue;
-    const dark = at + left;
-    if (getBrightness(dark) >= MAX_DARK || getBrightness(at) - getBrightness(dark) <= MIN_CONTRAST) continue;
-    const fits = (offsets, like) =>
-      offsets.every(([down, right]) => isInside(y + down, x + right) && isSimilar(at + down * width + right, like));
-    if (fits(outlineOffsets, dark) && fits(skinOffsets, at)) matches.push(at);
-  }
+  for (let y = 0; y < height; y++)
+    for (let x = -left; x < width; x++) {
+      const at = y * width + x;
+      const dark = brightness[at + left];
+      if (dark >= MAX_DARK || brightness[at] - dark <= MIN_CONTRAST) continue;
+      if (!areSimilar(outlineOffsets, y, x, at + left) || !areSimilar(skinOffsets, y, x, at)) continue;
+      matches.push(at);
+      if (matches.length === MAX_MATCHES) return matches;
+    }
   return matches;
 }
 
