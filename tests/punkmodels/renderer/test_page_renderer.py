@@ -66,7 +66,7 @@ def test_file_is_what_the_script_writes(script: ModuleType) -> None:
         assert (packed["colors"] == written["colors"]).all()
         # Another processor may round a logit that is halfway between two steps to the other one.
         steps = written["steps"].astype(int) - packed["steps"]
-    assert np.abs(steps).max() <= 1
+    assert np.abs(steps).max() <= 1, "run: python docs/make_page_renderer.py"
     assert np.count_nonzero(steps) <= 5
 
 
