@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from punkdata.analysis.gallery.page_accounts import number_accounts
 from punkdata.analysis.gallery.page_sales import describe_floor, describe_rates, describe_sales
 from punkdata.errors import DataError
 from punkdata.rarity import rarity_terms
@@ -31,8 +33,9 @@ def build_page_data(
     """Return the data of the page except for sprites, with a value for each row of `punks`.
 
     To save space, the page itself computes rarity scores from their terms, and the prices of a
-    punk from its sales. Prices are in ETH, and unknown values are null. `with_transactions` adds
-    the hash of the transaction of each sale.
+    punk from its sales. Prices are in ETH, and unknown values are null. `addresses` are the digits
+    of all accounts, joined to one text, whose numbers are the owners, sellers and buyers.
+    `with_transactions` adds the hash of the transaction of each sale.
     """
     split_ids = {name: number for number, name in enumerate(SPLITS)}
     data: dict[str, Any] = {
@@ -52,10 +55,18 @@ def build_page_data(
     if "hidden_accessories" in punks.column_names:  # Snapshots of schema 1 lack this column.
         hidden = punks["hidden_accessories"].to_pylist()
         data["hiddenAccessories"] = [[ACCESSORY_IDS[name] for name in names] for names in hidden]
-    if sales is not None:
-        data["sales"] = describe_sales(sales, punks["punk_id"], with_transactions=with_transactions)
-        data["ethUsd"] = describe_rates(snapshot)
-        data["floor"] = describe_floor(snapshot)
+    owners = punks["owner"].to_pylist()
+    if sales is None:
+        data["addresses"], [data["owner"]] = number_accounts(owners)
+        return data
+    sales = sales.append_column("row", pc.index_in(sales["punk_id"], punks["punk_id"]))
+    sales = sales.filter(pc.is_valid(sales["row"]))
+    data["addresses"], [data["owner"], sellers, buyers] = number_accounts(
+        owners, sales["seller"].to_pylist(), sales["buyer"].to_pylist()
+    )
+    data["sales"] = describe_sales(sales, sellers, buyers, with_transactions=with_transactions)
+    data["ethUsd"] = describe_rates(snapshot)
+    data["floor"] = describe_floor(snapshot)
     return data
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from punkdata.analysis.gallery.page_accounts import strip_prefix
 from punkdata.snapshots.prices import MAIN_MARKET, read_rates
 from punkdata.snapshots.reader import Snapshot
 
@@ -26,28 +27,19 @@ FLOOR_INTERVAL = timedelta(days=7)
 
 
 def describe_sales(
-    sales: pa.Table, punk_ids: pa.ChunkedArray, *, with_transactions: bool
+    sales: pa.Table, sellers: list[int | None], buyers: list[int | None], *, with_transactions: bool
 ) -> dict[str, Any]:
-    """Return the columns of the sales of these punks, oldest first.
+    """Return the columns of sales, oldest first, whose parties are numbers of addresses.
 
-    `row` is the position of the punk in `punk_ids`, `after` the number of seconds since the
-    previous sale, or for the first one since 1970. `eth` is the price, and `note` says why
-    statistics leave a sale out, whose price is then null. `seller` and `buyer` are positions in
-    `addresses`, or null if unknown; a seller who bought the punk in the sale before is -1.
-    `transactions` has a hash for each sale if they are wanted. Addresses and hashes are hexadecimal
-    numbers without 0x, joined to one text.
+    The table has a column `row`, the position of the punk in the page. `after` is the number of
+    seconds since the previous sale, or for the first one since 1970. `eth` is the price, and `note`
+    says why statistics leave a sale out, whose price is then null. A `seller` who bought the punk
+    in the sale before is -1. `transactions` has a hash for each sale if they are wanted: 64
+    hexadecimal digits, or blanks if it is unknown.
     """
-    sales = sales.append_column("row", pc.index_in(sales["punk_id"], punk_ids))
-    sales = sales.filter(pc.is_valid(sales["row"]))
     rows = sales.to_pylist()
     times = to_unix_seconds(sales["sold_at"])
     notes = [_describe_unpriced(sale) for sale in rows]
-    parties = [_strip_prefix(sale[name], 40) for sale in rows for name in ("seller", "buyer")]
-    # Frequent addresses first, because small numbers are short.
-    counts = pc.value_counts(pa.array(parties, pa.string()).drop_null()).to_pylist()
-    addresses = [c["values"] for c in sorted(counts, key=lambda c: (-c["counts"], c["values"]))]
-    numbers = {address: number for number, address in enumerate(addresses)}
-    numbered = [None if party is None else numbers[party] for party in parties]
     data: dict[str, Any] = {
         "row": sales["row"].to_pylist(),
         "after": np.diff(np.array(times, np.int64), prepend=0).tolist(),
@@ -55,12 +47,11 @@ def describe_sales(
             None if note else sale["price_eth"] for sale, note in zip(rows, notes, strict=True)
         ],
         "note": notes,
-        "seller": _shorten_sellers(sales["row"].to_pylist(), numbered[::2], numbered[1::2]),
-        "buyer": numbered[1::2],
-        "addresses": "".join(addresses),
+        "seller": _shorten_sellers(sales["row"].to_pylist(), sellers, buyers),
+        "buyer": buyers,
     }
     if with_transactions:
-        hashes = (_strip_prefix(sale["transaction_hash"], 64) or "" for sale in rows)
+        hashes = (strip_prefix(sale["transaction_hash"], 64) or "" for sale in rows)
         data["transactions"] = "".join(f"{each:64}" for each in hashes)
     return data
 
@@ -123,10 +114,3 @@ def _describe_unpriced(sale: dict[str, Any]) -> str | None:
     if sale["price_eth"] is not None:
         return ", ".join((f"{sale['price_eth']:g} ETH", *reasons)) if reasons else None
     return ", ".join(reasons) or "payment unknown"
-
-
-def _strip_prefix(number: str | None, num_digits: int) -> str | None:
-    """Return the digits of an address or a hash, or None if it has another form."""
-    digits = (number or "").removeprefix("0x").lower()
-    is_whole = len(digits) == num_digits and not digits.strip("0123456789abcdef")
-    return digits if is_whole else None

@@ -14,7 +14,6 @@ const SALES = {
   note: nothing,
   seller: [0, null, null],
   buyer: [null, 0, null],
-  addresses: `ab${"0".repeat(38)}`,
 };
 
 /** Six punks with two types, three accessories and, unless `sales` is null, prices in ETH. */
@@ -34,6 +33,8 @@ export const createTestCollection = (sales = SALES) =>
       rarityRank: [1, 2, 3, 4, 5, 6],
       rarityBits: [1, 1, 1, 1, 1],
       rarityCountBits: [1, 1, 1],
+      addresses: `ab${"0".repeat(38)}`,
+      owner: [null, null, null, 0, null, null],
       sales,
       palette: ["00000000", "ff0000ff"],
     },

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.gallery_page import OpenPage, Page
 
 from punkdata.analysis.gallery.html import render_gallery
 from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.tables import summarize_tables
+from punkdata.snapshots.writer import write_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,28 @@ def gallery_folder(
     without = render_gallery(priced_snapshot, generator=False)
     (folder / "no_generator.html").write_text(without, "utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def owned_snapshot(market_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot with sales, rates, and an owner of every seventh punk: the buyer of a sale."""
+    punks, sales = market_snapshot.punks(), market_snapshot.sales()
+    assert sales is not None
+    buyer = sales["buyer"][0].as_py()
+    ids = punks["punk_id"].to_pylist()
+    owners = [buyer if punk_id % 7 == 0 else None for punk_id in ids]
+    columns = {
+        "owner": owners,
+        "owner_punk_count": [owner and owners.count(buyer) for owner in owners],
+    }
+    for name, values in columns.items():
+        index = punks.schema.get_field_index(name)
+        field = punks.schema.field(index)
+        punks = punks.set_column(index, field, pa.array(values, field.type))
+    tables = {"punks": punks, "sales": sales, "provenance": market_snapshot.provenance()}
+    tables["eth_usd"] = market_snapshot.eth_usd()
+    manifest = market_snapshot.manifest.model_copy(update=summarize_tables(tables))
+    return write_snapshot(tmp_path_factory.mktemp("owned"), manifest, tables)[0]
 
 
 @pytest.fixture

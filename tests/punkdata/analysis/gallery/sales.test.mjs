@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { getDollars, getFloor, getTransaction, getTypeMedians } from "../../../../punkdata/analysis/gallery/page/sales/facts.js";
-import { findTradedRows, getParty } from "../../../../punkdata/analysis/gallery/page/sales/accounts.js";
+import { findRowsOf, getAddress } from "../../../../punkdata/analysis/gallery/page/sales/accounts.js";
 import { summarizeSales, unpackSales } from "../../../../punkdata/analysis/gallery/page/sales/unpacking.js";
 
 const day = 24 * 3600;
@@ -12,12 +12,13 @@ const packed = {
   note: [null, null, "outlier", null],
   seller: [1, null, -1, 2],
   buyer: [2, 0, 0, 1],
-  addresses: ["0".repeat(40), "a".repeat(40), "b".repeat(40)].join(""),
   transactions: ["c".repeat(64), " ".repeat(64), "d".repeat(64), "e".repeat(64)].join(""),
 };
 const sales = unpackSales(packed);
 const collection = {
   sales,
+  addresses: ["0", "a", "b", "c"].map((digit) => digit.repeat(40)).join(""),
+  owner: [1, 3],
   type: [0, 1],
   ethUsd: { first: 40, usd: [300, null] },
   floor: { at: [5, 6], eth: [0.5, 0.6] },
@@ -29,22 +30,25 @@ test("a seller who bought the punk before is found", () => {
 });
 
 test("parties and transactions can be unknown", () => {
-  assert.equal(getParty(sales, 0, "seller"), `0x${"a".repeat(40)}`);
-  assert.equal(getParty(sales, 1, "seller"), null);
-  assert.equal(getParty(sales, 1, "buyer"), null, "the zero address");
+  assert.equal(getAddress(collection, sales.seller[0]), `0x${"a".repeat(40)}`);
+  assert.equal(getAddress(collection, sales.seller[1]), null);
+  assert.equal(getAddress(collection, sales.buyer[1]), null, "the zero address");
   assert.equal(getTransaction(sales, 2), `0x${"d".repeat(64)}`);
   assert.equal(getTransaction(sales, 1), null);
   assert.equal(getTransaction({}, 1), null);
 });
 
-test("punks are found by an account that traded them", () => {
-  const find = (account) => [...findTradedRows(sales, account)].sort();
+test("punks are found by an account that owns or traded them", () => {
+  const find = (account) => [...findRowsOf(collection, account)].sort();
   assert.deepEqual(find({ first: "aa" }), [0]);
+  assert.deepEqual(find({ first: "c" }), [1]);
+  assert.deepEqual(find({ first: "c", role: "buyer" }), []);
+  assert.deepEqual(find({ first: "a", role: "owner" }), [0]);
   assert.deepEqual(find({ first: "0" }), [0, 1]);
   assert.deepEqual(find({ first: "0", role: "seller" }), []);
   assert.deepEqual(find({ first: "bb", last: "b" }), [0]);
   assert.deepEqual(find({ first: "bb", last: "c" }), []);
-  assert.equal(findTradedRows(null, { first: "b" }).size, 0);
+  assert.deepEqual([...findRowsOf({ ...collection, sales: null }, { first: "" })], [0, 1]);
 });
 
 test("dollars follow from the rate of the day", () => {

@@ -55,21 +55,25 @@ def test_prices_and_scores_are_those_of_the_snapshot(
     assert found["lastSoldAt"] == times
 
 
-def test_sales_have_their_times_and_parties(market_snapshot: Snapshot, tmp_path: Path) -> None:
-    page = render_gallery(market_snapshot, with_transactions=True)
-    found = read_collection(page, tmp_path, "id", "sales")
-    table = market_snapshot.sales()
+def test_sales_have_their_times_and_accounts(owned_snapshot: Snapshot, tmp_path: Path) -> None:
+    page = render_gallery(owned_snapshot, with_transactions=True)
+    found = read_collection(page, tmp_path, "id", "sales", "owner", "addresses")
+    table = owned_snapshot.sales()
     assert table is not None
     sales = found["sales"]
     assert sales["at"] == [int(time.timestamp()) for time in table["sold_at"].to_pylist()]
     assert [found["id"][row] for row in sales["row"]] == table["punk_id"].to_pylist()
-    addresses = [
-        f"0x{sales['addresses'][i : i + 40]}" for i in range(0, len(sales["addresses"]), 40)
-    ]
+    digits = found["addresses"]
+    addresses = [f"0x{digits[i : i + 40]}" for i in range(0, len(digits), 40)]
+    assert len(set(addresses)) == len(addresses)
     for role in ("seller", "buyer"):
         in_page = [None if n is None else addresses[n] for n in sales[role]]
         in_table = [name if len(name or "") == 42 else None for name in table[role].to_pylist()]
         assert in_page == in_table
+    rows = punk_rows(owned_snapshot)
+    owners = [None if n is None else addresses[n] for n in found["owner"]]
+    assert owners == [rows[punk_id]["owner"] for punk_id in found["id"]]
+    assert any(owners)
     hashes = [sales["transactions"][i : i + 64].strip() for i in range(0, 64 * len(table), 64)]
     expected = [
         name[2:] if len(name) == 66 else "" for name in table["transaction_hash"].to_pylist()

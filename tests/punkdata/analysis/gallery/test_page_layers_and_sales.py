@@ -25,11 +25,11 @@ def layered_snapshot(gallery_folder: Path, layered_root: Path) -> Snapshot:
 
 
 @pytest.fixture(scope="session")
-def traded_snapshot(gallery_folder: Path, market_snapshot: Snapshot) -> Snapshot:
+def traded_snapshot(gallery_folder: Path, owned_snapshot: Snapshot) -> Snapshot:
     """A snapshot with rates; its page is named "traded", and has transactions."""
-    page = render_gallery(market_snapshot, with_transactions=True)
+    page = render_gallery(owned_snapshot, with_transactions=True)
     (gallery_folder / "traded.html").write_text(page, "utf-8")
-    return market_snapshot
+    return owned_snapshot
 
 
 def test_layer_can_be_removed_and_shown_again(
@@ -112,3 +112,16 @@ def test_click_on_an_account_selects_the_punks_that_it_traded(
     page.locator("table.sales .account").first.click()
     assert page.locator("#query").input_value() == f"{seller[:6]}…{seller[-4:]}"
     expect(page.locator("#status")).to_have_text(f"{len(traded)} of 60 punks")
+
+
+def test_owner_leads_to_all_punks_of_the_account(
+    open_page: OpenPage, traded_snapshot: Snapshot
+) -> None:
+    page = open_page("traded", "#punk=7")
+    detail = page.locator("#detail")
+    expect(detail).to_contain_text("who has 9 punks")
+    detail.locator("dd .account").first.click()
+    owner = page.locator("#query").input_value()
+    page.locator("#query").fill(f"owner={owner}")
+    expect(page.locator("#status")).to_have_text("9 of 60 punks")
+    assert "Owner" not in open_page("traded", "#punk=8").locator("#detail").inner_text()

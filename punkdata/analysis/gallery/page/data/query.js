@@ -1,10 +1,10 @@
 // The language of the search field, for example: zombie mohawk -earring #2140 >50eth
 //
 // A query is a list of terms: words of a type or an accessory, punk numbers, comparisons, and accounts
-// that traded. A punk matches if it matches every term; of several types, and of several numbers, one
+// that own or traded it. A punk matches if it matches every term; of several types, and of several numbers, one
 // suffices.
 
-import { findTradedRows } from "../sales/accounts.js";
+import { findRowsOf } from "../sales/accounts.js";
 import { findSimilar } from "./similar.js";
 
 const FILLERS = new Set(["a", "an", "and", "or", "punk", "punks", "the", "with"]);
@@ -34,7 +34,7 @@ const COMPARISON = new RegExp(
 const RANGE = new RegExp(String.raw`(${NUMBER})\s*\.\.\s*(${NUMBER})(?:\s*eth\b)?`, "iy");
 const AMOUNT = new RegExp(String.raw`(${NUMBER})\s*eth\b`, "iy");
 const ID = /#?(\d+)(?![^\s,;])/y;
-const ACCOUNT = /(?:(seller|buyer)\s*=\s*)?0x([0-9a-f]+)(?:(?:…|\.{3})([0-9a-f]+))?(?![^\s,;])/iy;
+const ACCOUNT = /(?:(owner|seller|buyer)\s*=\s*)?0x([0-9a-f]+)(?:(?:…|\.{3})([0-9a-f]+))?(?![^\s,;])/iy;
 const QUOTED = /"([^"]*)"/y;
 const WORD = /[^\s,;"<>=≥≤]+/y;
 
@@ -176,8 +176,8 @@ export function createQueryFilter(text, collection, state) {
     tests.push((row) => values !== null && values[row] !== null && compare(values[row]) !== negated);
   }
   for (const account of accounts) {
-    const traded = findTradedRows(collection.sales, account);
-    addTest(account.negated, (row) => traded.has(row));
+    const rows = findRowsOf(collection, account);
+    addTest(account.negated, (row) => rows.has(row));
   }
   return (row) => tests.every((test) => test(row));
 }
@@ -199,9 +199,9 @@ export function describeQueryProblem(text, collection) {
   const missing = ids.filter((term) => !term.negated && !collection.rowById.has(term.id));
   if (missing.length && missing.length === ids.length)
     return `No punk in this snapshot has the number ${missing.map(({ id }) => id).join(" or ")}.`;
-  const needsSales = accounts.length || comparisons.some(({ field }) => ["eth", "sales"].includes(field));
+  const needsSales = comparisons.some(({ field }) => ["eth", "sales"].includes(field));
   if (needsSales && !collection.sales) return collection.noPricesHelp;
-  if (accounts.some((account) => !account.negated && !findTradedRows(collection.sales, account).size))
-    return "No sale in this snapshot has this account.";
+  if (accounts.some((account) => !account.negated && !findRowsOf(collection, account).size))
+    return "No punk in this snapshot belongs to this account or was traded by it.";
   return null;
 }

@@ -1,6 +1,6 @@
 // The pane with the details of one punk.
 
-import { formatCount } from "../data/format.js";
+import { formatCount, pluralize } from "../data/format.js";
 import { findNearest, getPixels, NUM_PIXELS } from "../data/pixels.js";
 import { SPLITS } from "../data/state.js";
 import { createDescriptionList, createElement, getById, phoneScreen } from "../dom/elements.js";
@@ -10,6 +10,8 @@ import { createLayerList } from "../layers/list.js";
 import { writeOutfit } from "../make/outfits.js";
 import { findTones } from "../make/sampling.js";
 import { createPrediction } from "../model/section.js";
+import { createAccount } from "../sales/account_button.js";
+import { findRowsOf, getAddress } from "../sales/accounts.js";
 import { createPrices } from "../sales/section.js";
 
 const NUM_NEAREST = 8;
@@ -74,7 +76,7 @@ function createSections(app, row, compare) {
     ...(collection.renderer ? [createChangeButton(app, row)] : []),
     ...(collection.layers ? [createHeading("Layers"), ...createLayerList(collection, row, portrait)] : []),
     createHeading("Details"),
-    createFacts(collection, row),
+    createFacts(app, row),
     ...(collection.predictions ? [createHeading("Prediction"), ...createPrediction(collection, row)] : []),
     createHeading("Rarity"),
     createRarity(collection, row),
@@ -141,9 +143,18 @@ function createRarity(collection, row) {
   ]);
 }
 
-function createFacts(collection, row) {
+function createFacts(app, row) {
+  const { accessories, split, splitById, owner } = app.collection;
+  const address = getAddress(app.collection, owner[row]);
   return createDescriptionList([
-    ["Accessories", `${collection.accessories[row].length}`],
-    ["Split", `${SPLITS[collection.split[row]]} (by_id: ${SPLITS[collection.splitById[row]]})`],
+    ["Accessories", `${accessories[row].length}`],
+    ["Split", `${SPLITS[split[row]]} (by_id: ${SPLITS[splitById[row]]})`],
+    ...(address ? [["Owner", describeOwner(app, address)]] : []),
   ]);
+}
+
+/** Return the address of an owner, and how many punks it has. */
+function describeOwner(app, address) {
+  const count = findRowsOf(app.collection, { role: "owner", first: address.slice(2) }).size;
+  return createElement("span", {}, ...createAccount(app, address), `, who has ${pluralize(count, "punk")}`);
 }

@@ -1,12 +1,12 @@
 // The sales of one punk: a summary, the history of its price and a table.
 
-import { formatCount, formatDate, formatDollars, formatEth, pluralize, shortenAddress } from "../data/format.js";
-import { createDescriptionList, createElement, phoneScreen } from "../dom/elements.js";
-import { getParty } from "./accounts.js";
+import { formatCount, formatDate, formatDollars, formatEth, pluralize } from "../data/format.js";
+import { createDescriptionList, createElement } from "../dom/elements.js";
+import { createAccount, createLink, EXPLORER } from "./account_button.js";
+import { getAddress } from "./accounts.js";
 import { getDollars, getTransaction } from "./facts.js";
 import { createPriceHistoryChart } from "./history.js";
 
-const EXPLORER = "https://etherscan.io";
 const HISTORY = "https://cryptopunks.app/cryptopunks/details";
 
 /** Return how often a punk was sold. The market of the CryptoPunks and those of wrapped punks differ. */
@@ -61,7 +61,7 @@ function createSaleRow(app, sale) {
   const dollars = getDollars(collection, sale);
   const createLine = (...content) => createElement("div", {}, ...content);
   const parties = [["from", "seller"], ["to", "buyer"]].map(([word, role]) =>
-    createLine(`${word} `, ...createParty(app, getParty(sales, sale, role))),
+    createLine(`${word} `, ...createAccount(app, getAddress(collection, sales[role][sale]))),
   );
   return createElement(
     "tr",
@@ -81,18 +81,3 @@ function createSaleRow(app, sale) {
     createElement("td", { className: "parties" }, ...parties),
   );
 }
-
-/** Create the button that searches for an account, and the link to its transactions. */
-function createParty(app, address) {
-  if (!address) return ["unknown"];
-  const query = shortenAddress(address);
-  const onclick = () => (phoneScreen.matches ? app.closePunk({ query }) : app.change({ query }));
-  const title = `Search for the punks that ${address} traded`;
-  const link = createLink(`${EXPLORER}/address/${address}`, "↗", `${address} at etherscan.io`);
-  link.ariaLabel = link.title;
-  return [createElement("button", { type: "button", className: "account", title, onclick }, query), " ", link];
-}
-
-/** Create a link to another site, which opens only when it is clicked. */
-const createLink = (href, text, title = "") =>
-  createElement("a", { href, title, target: "_blank", rel: "noopener noreferrer" }, text);
