@@ -140,3 +140,25 @@ def test_wheel_zooms_until_sprites_are_drawn(open_page: OpenPage) -> None:
     for _ in range(12):
         page.mouse.wheel(0, -400)
     page.wait_for_function("() => document.querySelector('.map-cursor').width.baseVal.value > 24")
+
+
+@pytest.mark.browser
+def test_two_fingers_zoom_the_map(open_page: OpenPage) -> None:
+    page = open_page(address="#view=map&punk=20", viewport={"width": 1000, "height": 700})
+    session = page.context.new_cdp_session(page)
+    x, y = find_punk(page, 20)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": left, "y": top, "id": i} for i, (left, top) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = page.locator(".map-cursor").bounding_box()
+    touch("touchStart", (x - 10, y))
+    touch("touchStart", (x - 10, y), (x + 10, y))
+    for step in range(1, 20):
+        touch("touchMove", (x - 10 - 4 * step, y), (x + 10 + 4 * step, y))
+    touch("touchEnd")
+    after = page.locator(".map-cursor").bounding_box()
+    assert after["width"] > before["width"]
+    assert after["x"] + after["width"] / 2 == pytest.approx(x, abs=6)
+    assert page.locator("#detail").get_by_role("heading", name="Punk 20", exact=True).count() == 1

@@ -24,13 +24,18 @@ export function listenToGestures(element, { startsLasso, onMove, onZoom, onHover
     if (lasso) onLassoEnd(places);
     lasso = null;
   };
+  /** Move and zoom so that the places below two fingers stay there. */
+  const pinch = (previous, place, other) => {
+    onZoom(measure(place, other) / Math.max(1, measure(previous, other)), average(previous, other));
+    onMove((place[0] - previous[0]) / 2, (place[1] - previous[1]) / 2);
+  };
   const drag = (event, place) => {
     const previous = pointers.get(event.pointerId);
     pointers.set(event.pointerId, place);
     hasMoved ||= measure(start, place) >= MIN_DRAG;
     if (!hasMoved) return;
     const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
-    if (other) onZoom(measure(place, other) / Math.max(1, measure(previous, other)), average(place, other));
+    if (other) pinch(previous, place, other);
     else if (lasso) onLasso((lasso = [...lasso, place]));
     else onMove(place[0] - previous[0], place[1] - previous[1]);
   };
