@@ -60,12 +60,12 @@ def test_impossible_accessories_are_disabled_with_a_reason(open_page: OpenPage) 
     assert beanie.get_attribute("title") == reason
     beanie.focus()
     page.keyboard.press("Enter")
-    assert page.inner_text(".make-message") == reason
+    assert page.inner_text("#message") == reason
     assert read_made(page) == "Female with Tiara"
     page.locator("#make").get_by_label("Male", exact=True).check()
     assert read_made(page) == "Male without accessories"
     message = "Removed, because the type Male cannot have it: Tiara."
-    assert page.inner_text(".make-message") == message
+    assert page.inner_text("#message") == message
     page.locator("#make").get_by_label("Ape", exact=True).check()
     assert page.locator("input[name=made-tone]").first.is_disabled()
 

@@ -57,7 +57,8 @@ function savePicture(app) {
   });
 }
 
-async function copyLink(app) {
+/** Copy the address of the page. */
+export async function copyLink(app) {
   const isCopied = await copyText(location.href);
   app.announce(isCopied ? "The link is in the clipboard." : "The browser does not permit it; copy the address above.");
 }

@@ -50,10 +50,9 @@ function createMaker(box, app) {
   const { collection } = app;
   const tones = findTones(collection);
   const colors = packColors(collection.renderer.palette);
-  const message = createElement("p", { className: "make-message note", role: "status" });
   const choices = createOutfitChoices(collection, colors, (outfit, text = "") => {
     app.change({ made: writeOutfit(outfit, collection) });
-    message.textContent = text;
+    app.announce(text);
   });
   const random = createElement(
     "button",
@@ -64,13 +63,17 @@ function createMaker(box, app) {
     },
     "Random punk",
   );
-  const tools = createPictureTools(colors);
-  const made = createElement("div", { className: "made" });
+  const tools = createPictureTools(app, colors);
+  const picture = createElement("div", {});
+  const heading = createElement("h2", {});
+  const novelty = createElement("p", { className: "novelty", role: "status" });
+  const open = createElement("button", { type: "button" });
+  const made = createElement("div", { className: "made" }, picture, createElement("div", {}, heading, novelty, open));
   const comparison = createElement("div", { className: "comparison" });
   box.append(
     made,
     createElement("div", { className: "make-tools" }, random, ...tools.controls),
-    createElement("div", { className: "choices" }, message, ...choices.elements),
+    createElement("div", { className: "choices" }, ...choices.elements),
     comparison,
   );
   return (outfit) => {
@@ -78,24 +81,17 @@ function createMaker(box, app) {
     const title = describeOutfit(outfit, collection);
     const own = convertPixels(pixels, collection.renderer.palette, collection.palette);
     const nearest = findNearest(collection, own, NUM_NEAREST_TO_MADE);
-    made.replaceChildren(
-      createSpriteCanvas({ pixels, colors }, 0, MADE_FACTOR, title),
-      createElement("div", {}, createElement("h2", {}, title), ...createNovelty(app, tones, outfit, nearest)),
-    );
+    const { text, row } = describeNovelty(collection, tones, outfit, nearest);
+    picture.replaceChildren(createSpriteCanvas({ pixels, colors }, 0, MADE_FACTOR, title));
+    heading.textContent = title;
+    novelty.textContent = text;
+    open.hidden = row === undefined;
+    open.textContent = `Open punk ${collection.id[row]}`;
+    open.onclick = () => app.openPunk(row, true);
     comparison.replaceChildren(...createComparison(app, outfit, nearest));
-    message.textContent = "";
     choices.update(outfit);
     tools.update(pixels, writeOutfit(outfit, collection));
   };
-}
-
-/** Create the sentence whether a real punk has an outfit, and the button that opens that punk. */
-function createNovelty(app, tones, outfit, nearest) {
-  const { text, row } = describeNovelty(app.collection, tones, outfit, nearest);
-  const sentence = createElement("p", { className: "novelty", role: "status" }, text);
-  if (row === undefined) return [sentence];
-  const onclick = () => app.openPunk(row, true);
-  return [sentence, createElement("button", { type: "button", onclick }, `Open punk ${app.collection.id[row]}`)];
 }
 
 /** Create the sections that compare an outfit with the real punks. */

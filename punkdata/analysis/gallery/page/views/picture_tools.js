@@ -4,12 +4,13 @@ import { NUM_PIXELS, SIDE } from "../data/pixels.js";
 import { saveBlob } from "../dom/download.js";
 import { createElement } from "../dom/elements.js";
 import { drawSpriteSheet } from "../dom/sprites.js";
+import { copyLink } from "../panels/export.js";
 
 const PNG_SIDES = [24, 48, 96, 192, 384, 768, 1536];
 const USUAL_SIDE = 384;
 
 /** Create the controls; `update(pixels, name)` sets what they save. */
-export function createPictureTools(colors) {
+export function createPictureTools(app, colors) {
   let saved = { pixels: new Uint8Array(NUM_PIXELS), name: "" };
   const size = createElement(
     "select",
@@ -20,13 +21,15 @@ export function createPictureTools(colors) {
   const save = () => {
     const fill = background.checked ? getComputedStyle(document.body).getPropertyValue("--sprite-background") : null;
     const canvas = drawPng(saved.pixels, colors, Number(size.value), fill);
-    canvas.toBlob((blob) => saveBlob(blob, `${saved.name.replaceAll(/[^\w-]+/g, "-").toLowerCase()}.png`));
+    const name = `${saved.name.replaceAll(/[^\w-]+/g, "-").toLowerCase()}.png`;
+    canvas.toBlob((blob) => {
+      saveBlob(blob, name);
+      app.announce(`Saved ${name}.`);
+    });
   };
-  const link = createElement("button", { type: "button" }, "Copy link");
-  link.onclick = () => copyLink(link);
   return {
     controls: [
-      link,
+      createElement("button", { type: "button", onclick: () => copyLink(app) }, "Copy link"),
       createElement(
         "span",
         { className: "png-tools" },
@@ -50,16 +53,4 @@ function drawPng(pixels, colors, side, fill) {
   }
   context.drawImage(drawSpriteSheet({ pixels, colors }, [0], 1), 0, 0, SIDE, SIDE, 0, 0, side, side);
   return canvas;
-}
-
-/** Copy the address of the page, and say so on the button for a moment. */
-async function copyLink(button) {
-  const text = button.textContent;
-  try {
-    await navigator.clipboard.writeText(location.href);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Copy the address bar";
-  }
-  setTimeout(() => (button.textContent = text), 2000);
 }
