@@ -24,7 +24,7 @@ export class App {
   }
 
   /** Create the box of a view and the button that shows it. */
-  createView({ name, label, create }) {
+  createView({ name, label, create, showsSelection = true }) {
     const box = createElement("div", { id: name, className: "view", tabIndex: -1, hidden: true });
     const onclick = () => {
       if (narrowScreen.matches) getById("filter-panel").open = false; // They are not the view.
@@ -34,7 +34,13 @@ export class App {
     document.querySelector("nav").append(button);
     document.querySelector("main").append(box);
     const getLabel = typeof label === "function" ? label : () => label;
-    return { name, getLabel, box, button, update: create(box, this), lastState: null };
+    return { name, showsSelection, getLabel, box, button, update: create(box, this), lastState: null };
+  }
+
+  /** Return the name of the current view, or of the first one if that does not show the selection. */
+  getSelectionView() {
+    const { showsSelection } = this.views.find(({ name }) => name === this.state.view);
+    return showsSelection ? this.state.view : this.views[0].name;
   }
 
   /** Apply the state that the address encodes. */

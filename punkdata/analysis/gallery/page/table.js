@@ -29,6 +29,7 @@ export const PANELS = [createFilters, createToolbar, createSearch, createExport,
  *   or a function that returns this text for a state.
  * - `create(box, app)`: fills the box and returns update(change), see above. It is called only
  *   while the view is shown; then `change.wasHidden` says whether it was hidden before.
+ * - `showsSelection`: false for a view without the selected punks, which a search leaves; optional.
  * - `isAvailable(collection)`: whether this collection has what it shows; optional.
  * - `parameters`: its own parameters of the state, see PARAMETERS; optional.
  */

@@ -78,6 +78,13 @@ def test_accessories_are_found_by_name(open_page: OpenPage) -> None:
     assert page.locator("#make legend:visible").all_inner_texts()[2:] == ["Hat or hair"]
 
 
+def test_search_leaves_the_view(open_page: OpenPage) -> None:
+    page = open_page(address="#view=make")
+    page.get_by_role("combobox", name="Search").fill("zombie")
+    page.wait_for_selector("#punks:visible")
+    assert page.locator("#filter-panel").is_visible()
+
+
 def test_random_punks_differ_and_back_leaves_the_view(open_page: OpenPage) -> None:
     page = open_page()
     page.get_by_role("button", name="Make").click()

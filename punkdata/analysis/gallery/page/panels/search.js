@@ -18,7 +18,7 @@ export function createSearch(app) {
     }));
   };
   const search = (query) => {
-    app.change({ query });
+    app.change({ query, view: app.getSelectionView() });
     list.show(suggest());
   };
   const list = attachSuggestions(field, getById("suggestions"), ({ query }) => search(query));

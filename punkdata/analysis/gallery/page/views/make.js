@@ -18,6 +18,7 @@ const MADE_FACTOR = 12; // CSS pixels per sprite pixel
 export const makeView = {
   name: "make",
   label: "Make",
+  showsSelection: false,
   create: createMakeView,
   isAvailable: ({ renderer }) => renderer !== null,
   parameters: {

@@ -11,7 +11,7 @@ const HELP =
   "or a screenshot with several. It does not leave your browser.";
 const NO_FILE = "Only files can be dropped. Copy the picture and paste it here instead.";
 
-export const pictureView = { name: "picture", label: "Picture", create: createPictureView };
+export const pictureView = { name: "picture", label: "Picture", showsSelection: false, create: createPictureView };
 
 function createPictureView(box, app) {
   const input = createElement("input", { type: "file", accept: "image/*", "aria-label": "Picture of a punk" });
