@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,3 +54,16 @@ def punk_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
         snapshot.punks().drop_columns("image").sort_by("punk_id").to_pylist()
     )
     return rows
+
+
+def unpack(page: str, element_id: str) -> bytes:
+    """Return the bytes that an element of a page has."""
+    packed = re.search(rf'id="{element_id}">([^<]*)<', page)
+    assert packed
+    return gzip.decompress(base64.b64decode(packed[1]))
+
+
+def unpack_data(page: str) -> dict[str, Any]:
+    """Return the columns that a page has, except for sprites."""
+    data: dict[str, Any] = json.loads(unpack(page, "data"))
+    return data

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.cli import run
+from support.gallery_page import unpack_data
 
 from punkdata import open_snapshot
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS
@@ -138,3 +139,13 @@ def test_audit_prints_json(built_root: Path, capsys: Capture) -> None:
     assert result.keys() == {"version", "punks", "mismatched", "labels", "hidden"}
     for label in result["labels"]:
         assert label.keys() == {"label", "punks", "hidden", "undecidable"}
+
+
+def test_gallery_has_transactions_only_if_they_are_wanted(
+    priced_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    out = tmp_path / "gallery.html"
+    for option in ((), ("--transactions",)):
+        assert run("gallery", priced_snapshot.path, "--out", out, *option) == 0
+        data = unpack_data(out.read_text("utf-8"))
+        assert ("transactions" in data["sales"]) == bool(option)

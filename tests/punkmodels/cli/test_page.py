@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import base64
-import gzip
-import json
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.classifiers import save_exact_classifier, tiny_config
+from support.gallery_page import unpack_data
 from support.punkmodels_cli import run
 
 from punkdata import PunkDataset
@@ -24,20 +20,13 @@ def exact(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_exact_classifier(built_root, tmp_path_factory.mktemp("weights") / "exact")
 
 
-def read_data(page: Path) -> dict[str, Any]:
-    packed = re.search(r'id="data">([^<]*)<', page.read_text("utf-8"))
-    assert packed
-    data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed[1])))
-    return data
-
-
 def test_page_has_the_predictions_of_a_model(
     exact: Path, built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out = tmp_path / "page.html"
     assert run("page", exact, "--root", built_root, "--out", out) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    data = read_data(out)
+    data = unpack_data(out.read_text("utf-8"))
     predictions = data["predictions"]
     assert predictions["model"] == "exact"
     assert not any(predictions["wrong"])
@@ -52,7 +41,7 @@ def test_page_of_the_latest_run_uses_its_splits(built_root: Path, tmp_path: Path
     folder = train_classifier(built_root, runs, config, threads=1)
     out = tmp_path / "site"
     assert run("page", "--root", built_root, "--runs", runs, "--out", out) == 0
-    predictions = read_data(out / "index.html")["predictions"]
+    predictions = unpack_data((out / "index.html").read_text("utf-8"))["predictions"]
     assert predictions["model"] == folder.name
     assert predictions["splitScheme"] == "fold-2"
     assert predictions["typesOnly"]

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
-import json
 import os
 import re
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from support.gallery_page import unpack, unpack_data
 
 from punkdata.analysis.gallery.html import (
     EXPORT,
@@ -30,17 +28,6 @@ from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORIES
 
 PAGE = Path(str(files("punkdata.analysis.gallery") / "page"))
-
-
-def unpack(page: str, element_id: str) -> bytes:
-    packed = re.search(rf'id="{element_id}">([^<]*)<', page)
-    assert packed
-    return gzip.decompress(base64.b64decode(packed[1]))
-
-
-def unpack_data(page: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(unpack(page, "data"))
-    return data
 
 
 def test_page_contains_every_pixel_and_label(snapshot: Snapshot) -> None:
