@@ -109,6 +109,13 @@ test("the address holds an outfit, and ignores what is impossible", () => {
   assert.equal(outfits.readOutfit("Robot,Cap", rules), null);
 });
 
+test("an outfit has the labels that are searched for, as far as they fit", () => {
+  const create = (...labels) => outfits.writeOutfit(outfits.createOutfit(rules, labels), rules);
+  assert.equal(create(), "Male,2");
+  assert.equal(create(3, 0, 6, 4), "Alien,Cap,Vape");
+  assert.equal(create(5, 4), "Female,2,Pipe,Tiara");
+});
+
 test("sampled outfits are possible, and new ones are new", () => {
   const random = createRandom();
   const texts = new Set();

@@ -78,6 +78,12 @@ def test_accessories_are_found_by_name(open_page: OpenPage) -> None:
     assert page.locator("#make legend:visible").all_inner_texts()[2:] == ["Hat or hair"]
 
 
+def test_view_starts_with_the_labels_of_the_search(open_page: OpenPage) -> None:
+    page = open_page(address="#q=zombie 3d pipe -cap")
+    page.get_by_role("button", name="Make").click()
+    assert read_made(page) == "Zombie with 3D Glasses and Pipe"
+
+
 def test_search_leaves_the_view(open_page: OpenPage) -> None:
     page = open_page(address="#view=make")
     page.get_by_role("combobox", name="Search").fill("zombie")

@@ -63,12 +63,31 @@ export function readOutfit(text, rules) {
   if (type < 0) return null;
   const tone = Number(parts.find((part) => /^\d$/.test(part)));
   const start = changeType(rules, { tone: tone >= 1 && tone <= MAX_TONE ? tone : 0, accessories: [] }, type);
-  return parts.reduce((outfit, name) => {
-    const accessory = rules.accessoryNames.indexOf(name);
-    const isSkipped = accessory < 0 || getWorn(outfit, findSlot(rules, accessory)) !== undefined;
-    return isSkipped || findObstacle(rules, outfit, accessory) ? outfit : toggleAccessory(rules, outfit, accessory);
-  }, start);
+  const accessories = parts.map((name) => rules.accessoryNames.indexOf(name)).filter((accessory) => accessory >= 0);
+  return addAccessories(rules, start, accessories);
 }
+
+/**
+ * Return an outfit with these labels, as far as they fit together. Without a type, it is a Male, or else the
+ * first type that can have the accessories.
+ */
+export function createOutfit(rules, labels) {
+  const numTypes = rules.typeNames.length;
+  const wanted = labels.filter((label) => label >= numTypes).map((label) => label - numTypes);
+  const types = [rules.typeNames.indexOf("Male"), ...rules.typeNames.keys()];
+  const type =
+    labels.find((label) => label < numTypes) ??
+    types.find((other) => wanted.every((accessory) => rules.allowed[other].includes(accessory))) ??
+    types[0];
+  return addAccessories(rules, changeType(rules, { tone: 0, accessories: [] }, type), wanted);
+}
+
+/** Add accessories to an outfit, except those that are impossible and those whose slot is filled. */
+const addAccessories = (rules, outfit, accessories) =>
+  accessories.reduce((sum, accessory) => {
+    const isFilled = getWorn(sum, findSlot(rules, accessory)) !== undefined;
+    return isFilled || findObstacle(rules, sum, accessory) ? sum : toggleAccessory(rules, sum, accessory);
+  }, outfit);
 
 /** Return the name of an outfit: "Zombie with 3D Glasses and Mohawk". */
 export function describeOutfit({ type, accessories }, { typeNames, accessoryNames }) {

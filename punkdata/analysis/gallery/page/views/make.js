@@ -2,11 +2,12 @@
 
 import { formatCount, pluralize } from "../data/format.js";
 import { findNearest, NUM_PIXELS, packColors } from "../data/pixels.js";
+import { parseQuery } from "../data/query.js";
 import { createDescriptionList, createElement } from "../dom/elements.js";
 import { createNearestList } from "../dom/nearest.js";
 import { createSpriteCanvas } from "../dom/sprites.js";
 import { computeRarity, convertPixels, describeNovelty } from "../make/comparison.js";
-import { changeType, describeOutfit, readOutfit, writeOutfit } from "../make/outfits.js";
+import { createOutfit, describeOutfit, readOutfit, writeOutfit } from "../make/outfits.js";
 import { renderOutfit } from "../make/renderer.js";
 import { findTones, sampleNewOutfit } from "../make/sampling.js";
 import { createOutfitChoices } from "./outfit_choices.js";
@@ -37,13 +38,15 @@ function createMakeView(box, app) {
   let show = null; // The choices are created when the view is first shown.
   return ({ state, changed }) => {
     show ??= createMaker(box, app);
-    if (changed("made")) show(state.made ? readOutfit(state.made, app.collection) : createFirstOutfit(app.collection));
+    const isNew = changed("made", "query", "types", "accessories");
+    if (isNew) show(state.made ? readOutfit(state.made, app.collection) : createFirstOutfit(app.collection, state));
   };
 }
 
-/** Return the outfit that the view starts with: a Male without accessories. */
-function createFirstOutfit(collection) {
-  return changeType(collection, { tone: 0, accessories: [] }, collection.typeNames.indexOf("Male"));
+/** Return the outfit that the view starts with: one with the labels that are searched for. */
+function createFirstOutfit(collection, { query, types, accessories }) {
+  const terms = parseQuery(query, collection).labels.filter(({ negated }) => !negated);
+  return createOutfit(collection, [...types, ...accessories, ...terms.map(({ labels }) => labels[0])]);
 }
 
 /** Fill the box of the view, and return the function that shows an outfit. */

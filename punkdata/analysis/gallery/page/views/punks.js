@@ -61,5 +61,6 @@ function describeNoMatch({ query, ids }, collection) {
   const missing = ids.filter((id) => !collection.rowById.has(id));
   if (missing.length && missing.length === ids.length)
     return `No punk in this snapshot has the number ${missing.join(" or ")}.`;
-  return describeQueryProblem(query, collection) ?? NO_MATCH_TEXT;
+  const hint = collection.renderer ? " The view Make can draw one." : "";
+  return describeQueryProblem(query, collection) ?? NO_MATCH_TEXT + hint;
 }
