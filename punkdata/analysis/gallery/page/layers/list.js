@@ -17,6 +17,7 @@ export function createLayerList(collection, row, portrait) {
   const parts = describeParts(stack, accessories);
   const note = createElement("p", { className: "note", role: "status" });
   const names = collection.accessoryNames;
+  const hidden = collection.hiddenAccessories[row];
   const buttons = parts.map(({ accessory }) => createSwitch(names[accessory], () => update()));
   const list = createElement("ul", { className: "layers" });
   const isOn = (button) => button.getAttribute("aria-pressed") === "true";
@@ -38,7 +39,7 @@ export function createLayerList(collection, row, portrait) {
     return item;
   };
   list.append(
-    ...parts.map((part, i) => createItem(buttons[i], describePart(part, names), part.accessory)),
+    ...parts.map((part, i) => createItem(buttons[i], describePart(part, names, hidden), part.accessory)),
     createItem(createElement("strong", {}, collection.typeNames[collection.type[row]]), "below all", NO_OWNER),
   );
   update();
@@ -61,10 +62,13 @@ function describeRemoved(names, numUnknown) {
 }
 
 /** Return how many of its pixels an accessory shows, and what covers the others. */
-function describePart({ numPixels, numVisible, coveredBy }, names) {
-  if (!coveredBy.length) return pluralize(numPixels, "pixel");
-  const covering = coveredBy.map((accessory) => names[accessory]).join(", ");
-  return `${numVisible} of ${pluralize(numPixels, "pixel")}, the others below ${covering}`;
+function describePart({ accessory, numPixels, numVisible, coveredBy }, names, hidden) {
+  const pixels = pluralize(numPixels, "pixel");
+  const covering = coveredBy.map((other) => names[other]).join(", ");
+  if (hidden.includes(accessory) && numVisible) return `hidden: ${pixels}, in the color of what is below`;
+  if (!coveredBy.length) return pixels;
+  if (!numVisible) return `hidden: ${pixels} below ${covering}`;
+  return `${numVisible} of ${pixels}, the others below ${covering}`;
 }
 
 /** Paint colors on the portrait, and dim the pixels that belong to another layer than `owner`. */
