@@ -9,6 +9,8 @@ const SPACING = 16; // places between two punks that are next to each other
 const MIN_SPRITE_SPACING = 20; // pixels between punks from which sprites are drawn
 const TILE_OPACITY = 0.5; // of the square behind a sprite
 const SHEET_COLUMNS = 32;
+const RARE_SHARE = 0.01; // of the visible punks, below which a class is rare
+const RARE_DOT = 5; // pixels of its dots at least
 const MIN_DOT = 2; // pixels
 const MAX_DOT = 14;
 
@@ -57,17 +59,18 @@ const fillMark = (context, [x, y], size) => context.fillRect(x - size / 2, y - s
 /** Draw the punks class by class, because changing the color takes longer than drawing. */
 function drawDots(context, { coloring, style, marks, size }) {
   const { classes, entries } = coloring;
-  const draw = (number, color) => {
+  const draw = (number, color, dot = size) => {
     context.fillStyle = style.getPropertyValue(color);
-    for (const { row, place } of marks) if (classes[row] === number) fillMark(context, place, size);
+    for (const { row, place } of marks) if (classes[row] === number) fillMark(context, place, dot);
   };
   draw(NO_CLASS, "--faint");
-  // Common classes first, so that they do not cover the rare ones.
+  // Common classes first, so that they do not cover the rare ones, which are larger.
   const counts = new Array(NO_CLASS + 1).fill(0);
   for (const { row } of marks) counts[classes[row]]++;
   const present = entries.map((_, number) => number).filter((number) => counts[number]);
   present.sort((a, b) => counts[b] - counts[a]);
-  for (const number of present) draw(number, entries[number].color);
+  const isRare = (number) => counts[number] < RARE_SHARE * marks.length;
+  for (const number of present) draw(number, entries[number].color, isRare(number) ? Math.max(RARE_DOT, size) : size);
 }
 
 /** Draw sprites over squares in the colors of their classes. */
