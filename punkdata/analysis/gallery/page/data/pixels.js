@@ -21,12 +21,24 @@ export function countDifferentPixels(sprite, other) {
 }
 
 /** Find the n nearest punks to a sprite by number of differing pixels, as pairs [row, pixels]. */
-export function findNearest({ count, pixels }, own, n, exceptRow = -1) {
-  const distances = [];
-  for (let other = 0, at = 0; other < count; other++) {
-    let distance = 0;
-    for (let i = 0; i < NUM_PIXELS; i++) distance += pixels[at++] !== own[i];
-    if (other !== exceptRow) distances.push([other, distance]);
+export const findNearest = (collection, own, n, exceptRow = -1) =>
+  findCheapest(collection, n, (i, color) => color !== own[i], exceptRow);
+
+/**
+ * Find the n punks whose pixels cost least in total, as pairs [row, cost] in ascending order. The cost of
+ * a pixel, `getCost(i, color)`, is at least 0.
+ */
+export function findCheapest({ count, pixels }, n, getCost, exceptRow = -1) {
+  const cheapest = [];
+  let limit = Infinity; // the cost of the last of n punks; more expensive ones are not summed up
+  for (let row = 0, start = 0; row < count; row++, start += NUM_PIXELS) {
+    let cost = 0;
+    for (let i = 0; i < NUM_PIXELS && cost < limit; i++) cost += getCost(i, pixels[start + i]);
+    if (cost >= limit || row === exceptRow) continue;
+    cheapest.push([row, cost]);
+    cheapest.sort((a, b) => a[1] - b[1]);
+    cheapest.length = Math.min(cheapest.length, n);
+    if (cheapest.length === n) limit = cheapest.at(-1)[1];
   }
-  return distances.sort((a, b) => a[1] - b[1]).slice(0, n);
+  return cheapest;
 }

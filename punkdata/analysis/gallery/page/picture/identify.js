@@ -1,6 +1,6 @@
 // Which punks a picture shows, by comparing it with every punk.
 
-import { getPixels, NUM_PIXELS, SIDE } from "../data/pixels.js";
+import { findCheapest, getPixels, NUM_PIXELS, SIDE } from "../data/pixels.js";
 import { computeMedian } from "../data/statistics.js";
 import { readCells } from "./cells.js";
 import { createBoxFinder } from "./necks.js";
@@ -122,7 +122,8 @@ function matchReading(reading, collection) {
   const { pixels, palette } = collection;
   const numColors = palette.length;
   const costs = computeCosts(reading, palette);
-  const rows = findCheapest(costs, collection);
+  const getCost = (i, color) => costs[i * numColors + color];
+  const rows = findCheapest(collection, NUM_NEAREST_TO_PICTURE, getCost).map(([row]) => row);
   const getCosts = (row) =>
     Array.from({ length: NUM_PIXELS }, (_, i) => costs[i * numColors + pixels[row * NUM_PIXELS + i]]);
   const best = getCosts(rows[0]);
@@ -140,22 +141,6 @@ function matchReading(reading, collection) {
     isExact: noise < 1,
     error: best.reduce((a, b) => a + b, 0) / NUM_PIXELS,
   };
-}
-
-/** Return the rows of the punks whose pixels cost least, ascending. */
-function findCheapest(costs, { count, pixels, palette }) {
-  const cheapest = []; // [row, cost], ascending
-  let limit = Infinity;
-  for (let row = 0, start = 0; row < count; row++, start += NUM_PIXELS) {
-    let cost = 0;
-    for (let i = 0; i < NUM_PIXELS && cost < limit; i++) cost += costs[i * palette.length + pixels[start + i]];
-    if (cost >= limit) continue;
-    cheapest.push([row, cost]);
-    cheapest.sort((a, b) => a[1] - b[1]);
-    cheapest.length = Math.min(cheapest.length, NUM_NEAREST_TO_PICTURE);
-    if (cheapest.length === NUM_NEAREST_TO_PICTURE) limit = cheapest.at(-1)[1];
-  }
-  return cheapest.map(([row]) => row);
 }
 
 /** Return how much each color of the palette differs from the reading at each pixel, clipped. */
