@@ -49,11 +49,7 @@ def read_predictions(scores: ScoresLike, punk_ids: ArrayLike | None = None) -> P
     """
     if isinstance(scores, str | Path):
         return _read_file(expand_user(scores))
-    if hasattr(scores, "columns"):
-        found = _from_frame(scores)
-    else:
-        array = scores.detach().cpu() if isinstance(scores, torch.Tensor) else scores
-        found = Predictions(_to_float(array))
+    found = _from_frame(scores) if hasattr(scores, "columns") else Predictions(to_floats(scores))
     ids = found.punk_ids if punk_ids is None else punk_ids
     return _check(found.values, ids)
 
@@ -111,7 +107,7 @@ def _read_file(path: Path) -> Predictions:
                 hint="save it with: numpy.savez(path, scores=scores, punk_ids=punk_ids)",
             )
         ids = next((arrays[f"{name}s"] for name in ID_COLUMNS if f"{name}s" in arrays), None)
-        return _check(_to_float(arrays["scores"]), ids)
+        return _check(to_floats(arrays["scores"]), ids)
     except UsageError as error:
         raise UsageError(f"'{path}': {error.message}", hint=error.hint) from None
 
@@ -159,56 +155,70 @@ def _from_frame(frame: Any) -> Predictions:
             ids = frame[name].to_numpy()
         elif frame.index.name == name:
             ids = frame.index.to_numpy()
-    return Predictions(_to_float(frame[[columns[name] for name in names]]), ids)
+    return Predictions(to_floats(frame[[columns[name] for name in names]]), ids)
 
 
-def _to_float(values: Any) -> NDArray[np.float64]:
+def to_floats(values: Any, name: str = "predictions") -> NDArray[np.float64]:
+    """Return an array, a tensor or a sequence as float64; raises UsageError without numbers."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = values.double() if values.is_floating_point() else values
     try:
-        return np.asarray(values).astype(np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind not in "cmM":
+            return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"predictions must be numbers ({error})") from None
+        raise UsageError(f"{name} must be numbers ({error})") from None
+    raise UsageError(f"{name} must be real numbers, not {array.dtype}")
 
 
 def _check(values: NDArray[np.float64], ids: Any) -> Predictions:
     if values.ndim != 2 or values.shape[1] not in (len(LABELS), len(TYPES)) or not len(values):
         raise UsageError(f"{SUPPORTED}, not {values.shape}")
+    refuse_nan(values)
+    return Predictions(values, None if ids is None else check_ids(ids, len(values)))
+
+
+def refuse_nan(values: NDArray[np.float64]) -> None:
+    """Raise UsageError if values contain NaN, as which empty cells are read."""
     if np.isnan(values).any():
         raise UsageError("predictions contain NaN or empty cells")
-    return Predictions(values, None if ids is None else check_ids(ids, len(values)))
 
 
 def check_ids(ids: Any, count: int) -> NDArray[np.int64]:
     """Return ids as int64 (count,); raises UsageError if they are not so many integers."""
-    numbers = _to_float(ids)
-    if numbers.shape != (count,) or (numbers != np.rint(numbers)).any():
-        raise UsageError(f"punk_ids must be {count:,} integers, one for each row")
+    numbers = to_floats(ids, "ids")
+    # Larger integers are not exact in float64; the comparison is also false for NaN.
+    is_id = (numbers == np.rint(numbers)) & (abs(numbers) < 2**53)
+    if numbers.shape != (count,) or not is_id.all():
+        raise UsageError(f"ids must be {count:,} integers, one for each row")
     return numbers.astype(np.int64)
 
 
 def align(predictions: Predictions, punk_ids: NDArray[np.integer], where: str) -> Sequence[int]:
-    """Return the row of the predictions for each punk of a split, named `where` in errors.
+    """Return the row of the predictions for each punk or image, of what errors call `where`.
 
-    Without ids, the rows must be in the order of the split. Raises UsageError if the predictions
-    are of other punks.
+    Without ids, the rows must be in the same order. Raises UsageError if the predictions are of
+    others.
     """
     count = len(predictions.values)
     if predictions.punk_ids is None:
         if count != len(punk_ids):
             raise UsageError(
-                f"there are {count:,} rows of predictions, but {len(punk_ids):,} punks in {where}",
-                hint="pass one row for each punk in the order of PunkDataset.punk_ids, or punk_ids",
+                f"there are {count:,} rows of predictions, but {where} needs {len(punk_ids):,}",
+                hint="pass one row for each punk or image in its order, or with ids",
             )
         return range(count)
     row_by_id = {int(punk_id): row for row, punk_id in enumerate(predictions.punk_ids)}
     if len(row_by_id) < count:
-        raise UsageError("some punk_ids occur more than once in the predictions")
+        raise UsageError("some ids occur more than once in the predictions")
     missing = [punk_id for punk_id in punk_ids.tolist() if punk_id not in row_by_id]
     num_others = count - (len(punk_ids) - len(missing))
     if missing or num_others:
         example = f", for example {missing[0]}" if missing else ""
         raise UsageError(
-            f"the predictions lack {len(missing):,} punks of {where}{example}, and have "
-            f"{num_others:,} others",
-            hint="predict exactly the punks of the split",
+            f"the predictions lack {len(missing):,} of the {len(punk_ids):,} ids of {where}"
+            f"{example}, and have {num_others:,} others",
+            hint="predict exactly these punks or images",
         )
     return [row_by_id[punk_id] for punk_id in punk_ids.tolist()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from punkdata.errors import DataError, NoFileError, UsageError
+from punkdata.errors import NoFileError, PunkError, UsageError
 from punkdata.paths import expand_user
 from punkdata.traits import LABELS
 from punkmodels.bench.inputs import TrackInputs
@@ -29,6 +31,8 @@ from punkmodels.predictions import (
     check_ids,
     read_predictions,
     read_table,
+    refuse_nan,
+    to_floats,
     to_logits,
 )
 
@@ -51,6 +55,8 @@ def make_scorer(
     Raises UsageError if their kind, shape, values or ids are not what the track expects, and
     DataError if a file is damaged.
     """
+    if ids is not None and isinstance(answers, str | Path):
+        raise UsageError("ids= belongs to arrays; a file has its own ids", hint="remove ids=")
     where = f"the track {track.name}"
     if track.answer == "labels":
         logits = _read_logits(inputs, answers, ids, where)
@@ -59,11 +65,27 @@ def make_scorer(
         return LabelScorer(inputs.truth["visible"], logits, rare or (), pairs or ())
     if track.answer == "realness":
         return RealnessScorer(inputs.truth["kind"], _read_realness(inputs, answers, ids, where))
+    if ids is not None:
+        raise UsageError(f"{where} needs answers in the order of its inputs", hint="remove ids=")
     if track.answer == "saliency":
-        maps = _read_array(answers, "saliency", inputs.truth["masks"].shape)
+        maps = _read_maps(inputs, answers)
         return score_saliency(inputs.truth["masks"], maps, inputs.arrays["label_ids"])
-    sprites = _read_sprites(answers, inputs.truth["sprites"].shape)
-    return DrawingScorer(inputs.truth["sprites"], sprites)
+    return DrawingScorer(inputs.truth["sprites"], _read_sprites(inputs, answers))
+
+
+@contextmanager
+def name_in_errors(answers: AnswersLike, number: int, count: int) -> Iterator[None]:
+    """Say in errors which answers are wrong, by their file or their number."""
+    try:
+        yield
+    except PunkError as error:
+        is_file = isinstance(answers, str | Path)
+        name = f"'{answers!s}'" if is_file else f"answers {number} of {count}"
+        if name not in error.message and (is_file or count > 1):
+            error.message = f"{name}: {error.message}"
+        if "image_array=" in (error.hint or ""):
+            error.hint = "name it images"
+        raise
 
 
 def _read_logits(
@@ -72,8 +94,13 @@ def _read_logits(
     predictions = read_predictions(answers, ids)
     if predictions.values.shape[1] != len(LABELS):
         raise UsageError(f"{where} needs scores of all {len(LABELS)} labels, not of types only")
-    logits, _ = to_logits(predictions.values)
-    return logits[torch.tensor(align(predictions, inputs.ids, where))]
+    rows = align(predictions, inputs.ids, where)
+    try:
+        logits, _ = to_logits(predictions.values)
+    except UsageError as error:
+        hint = "probabilities are from 0 to 1, and logits of labels that are absent are below 0"
+        raise UsageError(error.message, hint=hint) from None
+    return logits[torch.tensor(rows)]
 
 
 def _read_realness(
@@ -81,13 +108,18 @@ def _read_realness(
 ) -> NDArray[np.float64]:
     """Read a score for each image: a column `score`, or an array `scores`."""
     values: Any = answers
+    own_ids: Any = None
     if isinstance(answers, str | Path):
-        values, ids = _read_score_file(expand_user(answers))
-    elif hasattr(answers, "columns"):
-        values, ids = _split_table(answers)
-    scores = _to_floats(values)
+        values, own_ids = _read_score_file(expand_user(answers))
+    elif hasattr(values, "to_frame"):  # A Series
+        values, own_ids = _split_table(values.to_frame("score"))
+    elif hasattr(values, "columns"):
+        values, own_ids = _split_table(values)
+    scores = to_floats(values)
     if scores.ndim != 1:
         raise UsageError(f"{where} needs one score for each image, not the shape {scores.shape}")
+    refuse_nan(scores)
+    ids = own_ids if ids is None else ids
     found = Predictions(scores, None if ids is None else check_ids(ids, len(scores)))
     return scores[list(align(found, inputs.ids, where))]
 
@@ -103,54 +135,66 @@ def _read_score_file(path: Path) -> tuple[Any, Any]:
         )
     arrays = load_arrays(path)
     if "scores" not in arrays:
-        raise UsageError(f"'{path}' has no array named scores")
+        raise UsageError(
+            f"'{path}' has no array named scores",
+            hint="save it with: numpy.savez(path, scores=scores, image_ids=image_ids)",
+        )
     return arrays["scores"], arrays.get("image_ids")
 
 
 def _split_table(frame: Any) -> tuple[Any, Any]:
+    """Return the column `score`, and the column or index `image_id` if there is one."""
     if "score" not in frame.columns:
         raise UsageError("there is no column named score")
-    return frame["score"].to_numpy(), frame["image_id"].to_numpy() if "image_id" in frame else None
+    if "image_id" in frame.columns:
+        return frame["score"].to_numpy(), frame["image_id"].to_numpy()
+    is_index = frame.index.name == "image_id"
+    return frame["score"].to_numpy(), frame.index.to_numpy() if is_index else None
 
 
-def _read_array(answers: AnswersLike, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    values: Any = answers
-    if isinstance(answers, str | Path):
-        values, _ = load_images(_existing(answers), defaults=(name,))
-    array = _to_floats(values)
-    if array.shape != shape:
-        raise UsageError(f"{name} must have the shape {shape}, not {array.shape}")
-    return array
+def _read_maps(inputs: TrackInputs, answers: AnswersLike) -> NDArray[np.float64]:
+    shape = inputs.truth["masks"].shape
+    maps = to_floats(_read_in_order(inputs, answers, "saliency"), "saliency maps")
+    if maps.shape != shape:
+        raise UsageError(f"saliency maps must have the shape {shape}, not {maps.shape}")
+    refuse_nan(maps)
+    return maps
 
 
-def _read_sprites(answers: AnswersLike, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    values: Any = answers
-    if isinstance(answers, str | Path):
-        values, _ = load_images(_existing(answers))
-    array = np.asarray(values.cpu() if isinstance(values, torch.Tensor) else values)
-    if array.shape != shape or array.dtype != np.uint8:
+def _read_sprites(inputs: TrackInputs, answers: AnswersLike) -> NDArray[np.uint8]:
+    values, shape = _read_in_order(inputs, answers, "images"), inputs.truth["sprites"].shape
+    if isinstance(values, torch.Tensor) and values.dtype == torch.uint8:
+        values = values.cpu().numpy()
+    is_array = isinstance(values, np.ndarray | torch.Tensor)
+    found = f"{values.dtype} {tuple(values.shape)}" if is_array else type(values).__name__
+    if not isinstance(values, np.ndarray) or values.dtype != np.uint8 or values.shape != shape:
         raise UsageError(
-            f"sprites must be uint8 {shape}, RGBA in the order of the label sets, not "
-            f"{array.dtype} {array.shape}"
+            f"sprites must be uint8 {shape}, RGBA in the order of the label sets, not {found}"
         )
-    return array
+    return values
 
 
-def _existing(path: str | Path) -> Path:
-    found = expand_user(path)
-    if not found.is_file():
+def _read_in_order(inputs: TrackInputs, answers: AnswersLike, name: str) -> Any:
+    """Return answers, or the array of a file, whose ids must be in the order of the inputs."""
+    if not isinstance(answers, str | Path):
+        return answers
+    path = expand_user(answers)
+    if not path.is_file():
         raise NoFileError(f"'{path}' does not exist or is not a file")
-    if found.suffix.lower() not in (".npy", ".npz"):
+    if path.suffix.lower() == ".npy":
+        return load_images(path)[0]
+    if path.suffix.lower() != ".npz":
         raise UsageError(f"'{path}' is not a file of arrays", hint="accepted are: .npy, .npz")
-    return found
-
-
-def _to_floats(values: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values.cpu() if isinstance(values, torch.Tensor) else values)
-        floats: NDArray[np.float64] = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"answers must be numbers ({error})") from None
-    if np.isnan(floats).any():
-        raise DataError("the answers contain NaN or empty cells")
-    return floats
+    arrays = load_arrays(path)
+    if name not in arrays:
+        raise UsageError(
+            f"'{path}' has no array named {name}",
+            hint=f"save it with: numpy.savez(path, {name}={name})",
+        )
+    for key in arrays.keys() & {"punk_ids", "label_ids"} & inputs.arrays.keys():
+        if not np.array_equal(arrays[key], inputs.arrays[key]):
+            raise UsageError(
+                f"'{path}' has other {key} than the inputs, or another order",
+                hint="answer all rows of the inputs in their order",
+            )
+    return arrays[name]

@@ -17,7 +17,7 @@ from punkdata.progress import Progress
 from punkdata.report import Report
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.traits import LABELS
-from punkmodels.bench.answers import make_scorer
+from punkmodels.bench.answers import make_scorer, name_in_errors
 from punkmodels.bench.details import describe_parts, select_generated
 from punkmodels.bench.floors import FLOOR_NAMES, constant_answers
 from punkmodels.bench.inputs import (
@@ -31,8 +31,8 @@ from punkmodels.bench.inputs import (
 )
 from punkmodels.bench.own_models import answer_with_models
 from punkmodels.bench.results import best_scores, find_obstacles, make_table, summarize
-from punkmodels.bench.scores import MeanScorer, Scores, TrackScorer
-from punkmodels.bench.tracks import BENCH_VERSION, Track, TrackName, find_track
+from punkmodels.bench.scores import LARGEST, MeanScorer, Scores, TrackScorer
+from punkmodels.bench.tracks import BENCH_VERSION, NUM_GENERATED, Track, TrackName, find_track
 from punkmodels.classifier.metrics import estimate_intervals
 from punkmodels.evaluation import evaluate_images
 from punkmodels.models import GENERATOR_TASKS, find_model
@@ -70,8 +70,8 @@ class Evaluator:
 
     Example:
         >>> bench = punkmodels.Evaluator("compositional")
-        >>> images, labels = bench.train.as_tensors()
-        >>> model = train_my_model(images, labels)
+        >>> images = bench.train.data.permute(0, 2, 3, 1).numpy()
+        >>> model = train_my_model(images, bench.train.labels.numpy())
         >>> bench.score(model.predict(bench.inputs["images"]))
     """
 
@@ -95,7 +95,7 @@ class Evaluator:
             UsageError: There is no such track, split or snapshot.
             DataError: The snapshot is damaged, or has too few punks for the track.
         """
-        if split not in SEEDS:
+        if split not in tuple(SEEDS):
             raise choice_error("split", split, tuple(SEEDS))
         self.track: Track = find_track(track)
         self.split: BenchSplit = split
@@ -138,19 +138,26 @@ class Evaluator:
 
                 - labels: probabilities or logits, (N, 92) in the order of `punkdata.LABELS`, or a
                   DataFrame, .csv or .parquet with a column for each label and `punk_id` (in the
-                  track corruptions `image_id`), or a .npz with `scores` and `punk_ids`.
-                - open-set: a score of each image, (N,), higher for real punks; or a file with
-                  `score` and `image_id` (.npz: `scores` and `image_ids`).
+                  track corruptions `image_id`), or a .npz with `scores` and `punk_ids` (in
+                  corruptions `image_ids`). Values from 0 to 1 are probabilities, and values of
+                  which some are negative are logits.
+                - open-set: a score of each image, (N,), higher for real punks; or a DataFrame, .csv
+                  or .parquet with `score` and `image_id`, or a .npz with `scores` and `image_ids`.
                 - generate: 10,000 sprites, as for `evaluate_images`.
-                - generate-unseen: sprites, RGBA uint8 (N, 24, 24, 4), or a .npz with `images`.
-                - explain: saliency maps, (N, 24, 24), or a .npz with `saliency`.
-            ids: Punk or image of each row; by default the rows are in the order of `inputs`.
+                - generate-unseen: sprites, RGBA uint8 (N, 24, 24, 4), in the order of `inputs`, or
+                  a .npy or a .npz with `images`.
+                - explain: saliency maps, (N, 24, 24), in the order of `inputs`, or a .npy or a .npz
+                  with `saliency`.
+            ids: Punk or image of each row of arrays, for labels and open-set; by default the rows
+                are in the order of `inputs`, as are those of files without ids.
             name: Name in the table.
             progress: Whether to show a progress bar, or a callback that is called instead.
 
         Returns:
             Mean scores of the trainings with bootstrap intervals over punks or images, beside the
-            floor, the ceiling and the published baselines; metrics.json has the same.
+            floor, the ceiling and the published baselines. For generate, the floor and the ceiling
+            are replaced by real training punks, and only a single training has intervals. The
+            attribute `scores` is what `punkmodels bench --json` prints.
 
         Raises:
             UsageError: The answers have another shape, type or range, or belong to other rows.
@@ -160,10 +167,15 @@ class Evaluator:
             raise UsageError("there are no answers to score")
         with show_progress("scoring", "resamples", progress) as (report, _):
             if self.track.name == "generate":
+                if ids is not None:
+                    raise UsageError("sprites of a generator have no ids", hint="remove ids=")
                 return self._score_generated(answers, name, report)
-            scorers = [self._make_scorer(answer, ids) for answer in answers]
+            scorers = []
+            for number, answer in enumerate(answers, start=1):
+                with name_in_errors(answer, number, len(answers)):
+                    scorers.append(self._make_scorer(answer, ids))
             mean = MeanScorer(scorers)
-            intervals = estimate_intervals(mean, mean.num_rows, report)
+            intervals = estimate_intervals(mean, mean.num_rows, report, LARGEST)
         floor = self._make_scorer(constant_answers(self.track, self._inputs, self.train))
         once = np.ones(mean.num_rows, int)
         found = [scorer.score(once) for scorer in scorers]
@@ -171,9 +183,9 @@ class Evaluator:
             FLOOR_NAMES[self.track.answer]: floor.score(once),
             "ceiling": best_scores(self.track),
         }
-        return self._make_evaluation(
-            name, found, intervals, bounds, describe_parts(scorers[0], self._rare)
-        )
+        notes = ["This table is about the first training."] if len(scorers) > 1 else []
+        detail = describe_parts(scorers[0], self._rare, notes)
+        return self._make_evaluation(name, found, intervals, bounds, detail)
 
     def score_models(
         self,
@@ -224,18 +236,21 @@ class Evaluator:
         self, answers: tuple[AnswersLike, ...], name: str, report: Progress
     ) -> Evaluation:
         found: list[Scores] = []
+        num_sprites = NUM_GENERATED
         bounds: dict[str, Scores] = {}
         intervals: dict[str, tuple[float, float]] = {}
         for number, images in enumerate(answers):
             report(number, len(answers), "comparing with real punks")
-            scores = evaluate_images(
-                cast("Any", images), root=self.path, split=self.split, progress=False
-            ).scores
+            with name_in_errors(images, number + 1, len(answers)):
+                scores = evaluate_images(
+                    cast("Any", images), root=self.path, split=self.split, progress=False
+                ).scores
             found.append(select_generated(scores["generated"]))
+            num_sprites = min(num_sprites, scores["num_samples"])
             bounds = {"real training punks": select_generated(scores["train_reference"])}
             intervals = {} if len(answers) > 1 else scores["generated_95"]
         report(len(answers), len(answers))
-        return self._make_evaluation(name, found, intervals, bounds, None)
+        return self._make_evaluation(name, found, intervals, bounds, None, num_sprites)
 
     def _make_evaluation(
         self,
@@ -244,6 +259,7 @@ class Evaluator:
         intervals: dict[str, tuple[float, float]],
         bounds: dict[str, Scores],
         detail: Report | None,
+        num_sprites: int = NUM_GENERATED,
     ) -> Evaluation:
         scores = {
             key: {**summarize([one.get(key) for one in found]), "interval_95": intervals.get(key)}
@@ -260,7 +276,7 @@ class Evaluator:
             "scores": scores,
             "bounds": bounds,
             "obstacles": find_obstacles(
-                self.split, len(found), sha256 == known_hash(self.track, self.split)
+                self.split, len(found), sha256 == known_hash(self.track, self.split), num_sprites
             ),
             "inputs_sha256": sha256,
         }

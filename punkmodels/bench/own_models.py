@@ -15,15 +15,12 @@ from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.progress import Progress
 from punkdata.traits import LABELS
 from punkmodels.bench.inputs import TrackInputs, to_palette
-from punkmodels.bench.tracks import NUM_FOLDS, Track
+from punkmodels.bench.tracks import NUM_FOLDS, NUM_GENERATED, Track
 from punkmodels.classifier.classifier import Classifier, predict_logits
 from punkmodels.classifier.metrics import joint_confidence
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.generator import load_generator
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
-
-NUM_GENERATED = 10_000
-"""Sprites that a generator is scored on."""
 
 
 def answer_with_models(

@@ -10,7 +10,7 @@ from typing import Any
 
 from punkdata.report import Report, Row
 from punkmodels.bench.scores import Scores
-from punkmodels.bench.tracks import BENCH_VERSION, MIN_TRAININGS, Track
+from punkmodels.bench.tracks import BENCH_VERSION, MIN_TRAININGS, NUM_GENERATED, Track
 
 BASELINES_FILE = resources.files("punkmodels.bench").joinpath("baselines.json")
 ZERO_IS_BEST = ("joint_calibration_error", "fpr_at_95_tpr", "wrong_pixels_mean")
@@ -41,13 +41,17 @@ def summarize(values: Sequence[float | None]) -> dict[str, Any]:
     return {"mean": statistics.fmean(defined), "std": std, "values": list(values)}
 
 
-def find_obstacles(split: str, num_trainings: int, has_known_inputs: bool) -> list[str]:
+def find_obstacles(
+    split: str, num_trainings: int, has_known_inputs: bool, num_sprites: int = NUM_GENERATED
+) -> list[str]:
     """Return why a result cannot be an official entry, as far as the evaluation can tell."""
     obstacles = []
     if split != "test":
         obstacles.append("it is on the validation split")
     if num_trainings < MIN_TRAININGS:
         obstacles.append(f"it needs at least {MIN_TRAININGS} trainings with different seeds")
+    if num_sprites < NUM_GENERATED:
+        obstacles.append(f"it needs {NUM_GENERATED:,} sprites of each training")
     if not has_known_inputs:
         obstacles.append(
             f"its inputs differ from those of version {BENCH_VERSION}: the snapshot has other "

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import LABELS
 from punkmodels.bench.corruptions import CORRUPTIONS, SEVERITIES
 from punkmodels.bench.inputs import REAL
@@ -28,6 +29,8 @@ from punkmodels.classifier.metrics import (
 )
 from punkmodels.classifier.networks import logits_to_labels
 
+LARGEST = {"wrong_pixels_mean": float(SIDE_PX**2)}
+"""Largest possible values of the scores for which they are not 1."""
 Weights = NDArray[np.integer]
 Scores = dict[str, float | None]
 ACCEPTED_SHARE = 0.95

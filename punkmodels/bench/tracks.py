@@ -13,6 +13,8 @@ BENCH_VERSION = 1
 MIN_TRAININGS = 3
 """Smallest number of trainings, with different seeds, of an official entry."""
 NUM_FOLDS = 5
+NUM_GENERATED = 10_000
+"""Sprites that a generator is scored on in an official entry."""
 
 TrackName = Literal[
     "compositional",
@@ -140,6 +142,6 @@ TRACKS: dict[str, Track] = {
 
 def find_track(name: str) -> Track:
     """Return a track by its name; raises UsageError if there is none."""
-    if name not in TRACKS:
+    if name not in tuple(TRACKS):
         raise choice_error("track", name, get_args(TrackName))
     return TRACKS[name]

@@ -8,6 +8,7 @@ Each score is computed on the labels as published (*raw*) and on the labels that
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -207,14 +208,18 @@ class Scorer:
 
 
 def estimate_intervals(
-    scorer: WeightedScorer, num_rows: int, progress: Progress = lambda done, total: None
+    scorer: WeightedScorer,
+    num_rows: int,
+    progress: Progress = lambda done, total: None,
+    largest: Mapping[str, float] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Return the 95% interval of each score: the score ± 1.96 bootstrap standard errors.
 
     This is the standard interval of Efron and Tibshirani, "An Introduction to the Bootstrap" (1993,
     chapter 13), within [0, 1]; it is [0, 1] if a score is undefined. Quantiles of the resamples
     would not do: because rows are repeated, the average precision of rare labels is too high in
-    them, and their interval could exclude the score.
+    them, and their interval could exclude the score. `largest` has the largest possible value of
+    scores for which it is not 1.
     """
     rng = np.random.default_rng(0)
     resampled: defaultdict[str, list[float]] = defaultdict(list)
@@ -227,10 +232,11 @@ def estimate_intervals(
     progress(NUM_RESAMPLES, NUM_RESAMPLES)
     intervals = {}
     for name, score in scorer.score(np.ones(num_rows, int)).items():
-        intervals[name] = (0.0, 1.0)
+        high = (largest or {}).get(name, 1.0)
+        intervals[name] = (0.0, high)
         if score is not None and len(resampled[name]) > 1:
             margin = 1.96 * float(np.std(resampled[name], ddof=1))
-            intervals[name] = (max(0.0, score - margin), min(1.0, score + margin))
+            intervals[name] = (max(0.0, score - margin), min(high, score + margin))
     return intervals
 
 

@@ -14,7 +14,7 @@ from punkdata.files import write_atomic
 from punkdata.report import Report, Row
 from punkmodels.bench.tracks import BENCH_VERSION, TRACKS, TrackName
 from punkmodels.cli.evaluate import OutOfFile, check_output, show
-from punkmodels.cli.options import DeviceOption, Runs
+from punkmodels.cli.options import DeviceOption, Runs, arguments_as_options
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def bench(
         typer.Option(
             metavar="FILE",
             exists=True,
-            help="Answers of one training, in the order of the inputs or with ids. Repeat it for "
-            "trainings with other seeds. Labels: .csv or .parquet with punk_id and a column for "
-            "each label, or .npz with scores. open-set: score and image_id. generate: sprites in a "
-            "folder or .npz. generate-unseen: .npz with images. explain: .npz with saliency.",
+            help="Answers of one training, in the order of the inputs; for labels and open-set, "
+            "ids allow any order. Repeat it for trainings with other seeds. Labels: .csv or "
+            ".parquet with punk_id (corruptions: image_id) and a column for each label, or .npz "
+            "with scores and punk_ids. open-set: .csv or .parquet with score and image_id, or .npz "
+            "with scores and image_ids. generate: 10,000 sprites in a folder or .npz. "
+            "generate-unseen: .npz with images. explain: .npz with saliency.",
         ),
     ] = None,
     model: Annotated[
@@ -90,11 +92,12 @@ def bench(
     if write_inputs:
         _write_arrays(write_inputs, evaluator.inputs, track)
         return
-    if predictions:
-        name = predictions[0].name if len(predictions) == 1 else f"{len(predictions)} trainings"
-        evaluation = evaluator.score(*predictions, name=name)
-    else:
-        evaluation = evaluator.score_models(*(model or ()), runs=runs, device=device)
+    with arguments_as_options("version"):
+        if predictions:
+            name = predictions[0].name if len(predictions) == 1 else f"{len(predictions)} trainings"
+            evaluation = evaluator.score(*predictions, name=name)
+        else:
+            evaluation = evaluator.score_models(*(model or ()), runs=runs, device=device)
     show(evaluation, out, as_json=as_json)
 
 
