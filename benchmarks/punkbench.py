@@ -223,7 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tracks", nargs="+", default=list(TRACKS), choices=list(TRACKS))
     parser.add_argument("--seeds", type=int, default=5, help="trainings of each baseline")
-    parser.add_argument("--baselines", nargs="+", help="only those whose name has these words")
+    parser.add_argument("--baselines", nargs="+", help="only those with these names")
     parser.add_argument("--out", type=Path, default=Path("runs/punkbench"), help="folder to keep")
     parser.add_argument("--publish", action="store_true", help="train and score nothing")
     options = parser.parse_args()
@@ -233,7 +233,7 @@ def main() -> None:
     for name in [] if options.publish else options.tracks:
         for baseline, score in list_baselines(TRACKS[name]).items():
             known = scores.setdefault(name, {})
-            chosen = not options.baselines or any(w in baseline for w in options.baselines)
+            chosen = not options.baselines or baseline in options.baselines
             num_trainings = 1 if baseline in (*BUNDLED, NEAREST) else options.seeds
             if chosen and len(known.get(baseline, [])) < num_trainings:
                 known[baseline] = score(bench, TRACKS[name], range(options.seeds))
