@@ -89,12 +89,10 @@ def score_classifier(
     options: dict[str, Any], bench: Bench, track: Track, seeds: range
 ) -> list[dict[str, float | None]]:
     """Train and score a network of this project."""
-    evaluator = bench.evaluator(track)
-    scores = []
-    for runs in train_classifiers(options, bench, track, seeds):
-        found = evaluator.score_models(*runs, device="cpu", progress=False).scores["scores"]
-        scores.append({key: summary["mean"] for key, summary in found.items()})
-    return scores
+    runs = [run for training in train_classifiers(options, bench, track, seeds) for run in training]
+    found = bench.evaluator(track).score_models(*runs, device="cpu", progress=False)
+    columns = {key: summary["values"] for key, summary in found.scores["scores"].items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def score_transformer(bench: Bench, track: Track, seeds: range) -> list[dict[str, float | None]]:

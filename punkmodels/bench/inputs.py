@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from punkdata.analysis.part_masks import NO_LABEL, recover_parts
 from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError, UsageError
-from punkdata.images.palette import PALETTE
+from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import TYPES
 from punkmodels.bench.corruptions import CORRUPTIONS, SEVERITIES, corrupt, flatten
@@ -47,6 +48,13 @@ class TrackInputs:
     arrays: Arrays
     ids: NDArray[np.int64]
     truth: Arrays
+
+    @cached_property
+    def indices(self) -> torch.Tensor:
+        """Palette indices of the images, uint8 (N, 24, 24); of RGB ones by the nearest color."""
+        images = self.arrays["images"]
+        is_rgb = images.shape[-1] == 3
+        return to_palette(images) if is_rgb else torch.from_numpy(palette_indices(images))
 
     @property
     def sha256(self) -> str:

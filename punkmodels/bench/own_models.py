@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from punkdata.errors import UsageError
-from punkdata.images.palette import PALETTE, palette_indices
+from punkdata.images.palette import PALETTE
 from punkdata.progress import Progress
 from punkdata.traits import LABELS
-from punkmodels.bench.inputs import TrackInputs, to_palette
+from punkmodels.bench.inputs import TrackInputs
 from punkmodels.bench.tracks import NUM_FOLDS, NUM_GENERATED, Track
 from punkmodels.classifier.classifier import Classifier, predict_logits
 from punkmodels.classifier.metrics import joint_confidence
@@ -59,12 +59,9 @@ def _answer(
         sprites: NDArray[np.uint8] = PALETTE[drawn.cpu().numpy()]
         return sprites
     model = _load_labels_model(track, folder, device)
-    images = inputs.arrays["images"]
     if track.answer == "saliency":
-        return occlusion_maps(model, images, inputs.arrays["label_ids"], progress)
-    is_rgb = images.shape[-1] == 3
-    indices = to_palette(images) if is_rgb else torch.from_numpy(palette_indices(images))
-    logits = predict_logits(model, indices)
+        return occlusion_maps(model, inputs.indices, inputs.arrays["label_ids"], progress)
+    logits = predict_logits(model, inputs.indices)
     return joint_confidence(logits) if track.answer == "realness" else logits.numpy()
 
 
@@ -106,26 +103,26 @@ def _group_folds(folders: Sequence[Path]) -> list[list[Path]]:
 def _answer_folds(
     track: Track, inputs: TrackInputs, runs: Sequence[Path], device: torch.device
 ) -> NDArray[Any]:
-    indices = torch.from_numpy(palette_indices(inputs.arrays["images"]))
-    logits = np.zeros((len(indices), len(LABELS)))
+    logits = np.zeros((len(inputs.ids), len(LABELS)))
     for fold, folder in enumerate(runs, start=1):
         rows = np.flatnonzero(inputs.arrays["fold"] == fold)
         model = _load_labels_model(track, folder, device)
-        logits[rows] = predict_logits(model, indices[rows]).numpy()
+        logits[rows] = predict_logits(model, inputs.indices[rows]).numpy()
     return logits
 
 
 def occlusion_maps(
     model: Classifier,
-    images: NDArray[np.uint8],
+    images: torch.Tensor,
     label_ids: NDArray[np.int64],
     progress: Progress = lambda done, total, note="": None,
 ) -> NDArray[np.float32]:
     """Return how much the logit of a label falls if a pixel becomes transparent, (N, 24, 24).
 
-    Consecutive rows with the same image, RGBA uint8 (24, 24, 4), are computed together.
+    `images` are palette indices, uint8 (N, 24, 24); equal ones in consecutive rows are computed
+    together.
     """
-    indices = palette_indices(images).reshape(len(images), -1)
+    indices = images.flatten(1).numpy()
     maps = np.zeros(indices.shape, np.float32)
     is_new = np.r_[True, (indices[1:] != indices[:-1]).any(axis=1)]
     starts = np.flatnonzero(is_new).tolist()
