@@ -84,7 +84,7 @@ def name_in_errors(answers: AnswersLike, number: int, count: int) -> Iterator[No
         if name not in error.message and (is_file or count > 1):
             error.message = f"{name}: {error.message}"
         if "image_array=" in (error.hint or ""):
-            error.hint = "name it images"
+            error.hint = "name the array of sprites images"
         raise
 
 

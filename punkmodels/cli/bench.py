@@ -90,7 +90,7 @@ def bench(
 
     evaluator = Evaluator(track, root, version=version, split=split)
     if write_inputs:
-        _write_arrays(write_inputs, evaluator.inputs, track)
+        _write_arrays(write_inputs, evaluator.inputs, track, as_json=as_json)
         return
     with arguments_as_options("version"):
         if predictions:
@@ -101,18 +101,25 @@ def bench(
     show(evaluation, out, as_json=as_json)
 
 
-def _write_arrays(path: Path, arrays: Arrays, track: str) -> None:
+def _write_arrays(path: Path, arrays: Arrays, track: str, *, as_json: bool) -> None:
     """Write the inputs of a track; raises UsageError if it has none."""
     import io
 
     import numpy as np
 
     if not arrays:
-        raise UsageError(f"the track {track} has no inputs; a generator draws what it likes")
+        raise UsageError(
+            f"the track {track} has no inputs",
+            hint=f"score generated sprites with: punkmodels bench {track} --predictions FILE",
+        )
     console.check_output(path)
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # also named allow_pickle
     write_atomic(path, file.getvalue())
+    if as_json:
+        shapes = {name: list(array.shape) for name, array in arrays.items()}
+        console.emit_json({"path": str(path), "shapes": shapes})
+        return
     console.emit(str(path))
     sizes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
     console.say(f"wrote {sizes}")

@@ -128,7 +128,7 @@ def test_errors_name_no_argument_that_scores_lack(
     evaluators: dict[str, Evaluator], tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "two.npz", a=np.zeros(3), b=np.zeros(3))
-    with pytest.raises(UsageError, match="name it images"):
+    with pytest.raises(UsageError, match="name the array of sprites images"):
         evaluators["generate"].score(tmp_path / "two.npz", progress=False)
     with pytest.raises(DataError, match="at least 100 sprites"):
         evaluators["generate"].score(np.zeros((9, 24, 24, 4), np.uint8), progress=False)

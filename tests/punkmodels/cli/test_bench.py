@@ -73,6 +73,14 @@ def test_inputs_are_written(layered_root: Path, tmp_path: Path, capsys: Capture)
         assert all(np.array_equal(arrays[name], array) for name, array in expected.items())
 
 
+def test_json_names_the_written_arrays(layered_root: Path, tmp_path: Path, capsys: Capture) -> None:
+    options = ["--write-inputs", str(tmp_path / "inputs.npz"), "--root", str(layered_root)]
+    assert run("bench", "few-10", *options, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["path"] == options[1]
+    assert found["shapes"]["images"][1:] == [24, 24, 4]
+
+
 def test_our_own_models_are_scored(built_root: Path, tmp_path: Path, capsys: Capture) -> None:
     weights = save_exact_classifier(built_root, tmp_path / "exact")
     arguments = ["--model", str(weights), "--root", str(built_root), "--json"]
