@@ -2,13 +2,13 @@
 
 /** Return `x` and `y` of each punk from three bytes each, 12 bits for x and 12 bits for y, in base64. */
 export function unpackPlaces(text) {
-  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const bytes = atob(text);
   const count = bytes.length / 3;
   const [x, y] = [new Uint16Array(count), new Uint16Array(count)];
   for (let row = 0; row < count; row++) {
-    const at = 3 * row;
-    x[row] = (bytes[at] << 4) | (bytes[at + 1] >> 4);
-    y[row] = ((bytes[at + 1] & 15) << 8) | bytes[at + 2];
+    const middle = bytes.charCodeAt(3 * row + 1);
+    x[row] = (bytes.charCodeAt(3 * row) << 4) | (middle >> 4);
+    y[row] = ((middle & 15) << 8) | bytes.charCodeAt(3 * row + 2);
   }
   return { x, y };
 }

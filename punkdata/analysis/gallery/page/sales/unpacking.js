@@ -19,11 +19,16 @@ export function unpackSales(sales) {
 export function summarizeSales({ at, eth }, salesByRow) {
   const columns = { last: [], lastSoldAt: [], median: [], highest: [] };
   for (const list of salesByRow) {
-    const priced = list.filter((sale) => eth[sale] !== null);
-    const prices = priced.map((sale) => eth[sale]);
+    const prices = [];
+    let lastSoldAt = null;
+    for (const sale of list) {
+      if (eth[sale] === null) continue;
+      prices.push(eth[sale]);
+      lastSoldAt = at[sale];
+    }
+    columns.lastSoldAt.push(lastSoldAt);
     columns.last.push(prices.at(-1) ?? null);
-    columns.lastSoldAt.push(priced.length ? at[priced.at(-1)] : null);
-    columns.median.push(prices.length ? computeMedian(prices) : null); // It sorts them.
+    columns.median.push(prices.length > 1 ? computeMedian(prices) : (prices[0] ?? null)); // It sorts them.
     columns.highest.push(prices.at(-1) ?? null);
   }
   return columns;
