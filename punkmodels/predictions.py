@@ -106,8 +106,7 @@ def _read_file(path: Path) -> Predictions:
                 "there is no array named scores",
                 hint="save it with: numpy.savez(path, scores=scores, punk_ids=punk_ids)",
             )
-        ids = next((arrays[f"{name}s"] for name in ID_COLUMNS if f"{name}s" in arrays), None)
-        return _check(to_floats(arrays["scores"]), ids)
+        return _check(to_floats(arrays["scores"]), find_ids(arrays))
     except UsageError as error:
         raise UsageError(f"'{path}': {error.message}", hint=error.hint) from None
 
@@ -149,13 +148,20 @@ def _from_frame(frame: Any) -> Predictions:
             f"{len(missing)} of {len(names)} columns are missing: {shown}",
             hint="name one column after each label of punkdata.LABELS",
         )
+    return Predictions(to_floats(frame[[columns[name] for name in names]]), find_ids(frame))
+
+
+def find_ids(table: Any) -> Any:
+    """Return the column or index of a DataFrame, or the array of a .npz, that has ids, or None."""
     ids = None
     for name in ID_COLUMNS:
-        if name in frame.columns:
-            ids = frame[name].to_numpy()
-        elif frame.index.name == name:
-            ids = frame.index.to_numpy()
-    return Predictions(to_floats(frame[[columns[name] for name in names]]), ids)
+        if isinstance(table, dict):
+            ids = table.get(f"{name}s", ids)
+        elif name in table.columns:
+            ids = table[name].to_numpy()
+        elif table.index.name == name:
+            ids = table.index.to_numpy()
+    return ids
 
 
 def to_floats(values: Any, name: str = "predictions") -> NDArray[np.float64]:

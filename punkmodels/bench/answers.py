@@ -29,6 +29,7 @@ from punkmodels.predictions import (
     Predictions,
     align,
     check_ids,
+    find_ids,
     read_predictions,
     read_table,
     refuse_nan,
@@ -139,17 +140,14 @@ def _read_score_file(path: Path) -> tuple[Any, Any]:
             f"'{path}' has no array named scores",
             hint="save it with: numpy.savez(path, scores=scores, image_ids=image_ids)",
         )
-    return arrays["scores"], arrays.get("image_ids")
+    return arrays["scores"], find_ids(arrays)
 
 
 def _split_table(frame: Any) -> tuple[Any, Any]:
-    """Return the column `score`, and the column or index `image_id` if there is one."""
+    """Return the column `score`, and the column or index with ids if there is one."""
     if "score" not in frame.columns:
         raise UsageError("there is no column named score")
-    if "image_id" in frame.columns:
-        return frame["score"].to_numpy(), frame["image_id"].to_numpy()
-    is_index = frame.index.name == "image_id"
-    return frame["score"].to_numpy(), frame.index.to_numpy() if is_index else None
+    return frame["score"].to_numpy(), find_ids(frame)
 
 
 def _read_maps(inputs: TrackInputs, answers: AnswersLike) -> NDArray[np.float64]:

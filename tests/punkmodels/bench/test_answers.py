@@ -55,7 +55,8 @@ def test_an_index_names_the_images_of_a_table(evaluators: dict[str, Evaluator]) 
     table = pd.DataFrame({"image_id": evaluator.inputs["image_ids"], "score": answer})
     shuffled = table.sample(frac=1, random_state=1).set_index("image_id")
     expected = evaluator.score(answer, progress=False).scores["scores"]
-    for scores in (shuffled, shuffled["score"], shuffled["score"].rename("realness")):
+    named = shuffled.reset_index().rename(columns={"image_id": "punk_id"})
+    for scores in (shuffled, shuffled["score"], shuffled["score"].rename("realness"), named):
         assert evaluator.score(scores, progress=False).scores["scores"] == expected
 
 
