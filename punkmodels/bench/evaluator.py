@@ -165,7 +165,8 @@ class Evaluator:
         """
         if not answers:
             raise UsageError("there are no answers to score")
-        with show_progress("scoring", "resamples", progress) as (report, _):
+        unit = "trainings" if self.track.name == "generate" else "resamples"
+        with show_progress("scoring", unit, progress) as (report, _):
             if self.track.name == "generate":
                 if ids is not None:
                     raise UsageError("sprites of a generator have no ids", hint="remove ids=")
