@@ -43,7 +43,7 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
 }
 """Options of the networks of this project; layers of composed punks come from training punks."""
 TRANSFORMER = "vision transformer"
-BUNDLED = {"GAN (bundled)": "bundled-gan", "VAE-GAN (bundled)": "bundled-vae-gan"}
+BUNDLED = {"GAN, bundled": "bundled-gan", "VAE-GAN, bundled": "bundled-vae-gan"}
 NEAREST = "distance to a training punk"
 
 

@@ -28,6 +28,7 @@ PAGE = DOCS / "punkbench.md"
 IMAGES = DOCS / "images" / "punkbench"
 START, END = "<!-- begin tables -->", "<!-- end tables -->"
 SCALE = 2
+MAX_BARS = 6  # of a track in the plot
 Sprites = NDArray[np.uint8]
 
 
@@ -184,9 +185,13 @@ def write_plot(path: Path) -> None:
         baselines = sort_baselines(track, load_baselines().get(track.name, {}))[::-1]
         means = [entry["scores"][track.main_score]["mean"] for _, entry in baselines]
         stds = [entry["scores"][track.main_score]["std"] or 0 for _, entry in baselines]
-        axes.barh([name for name, _ in baselines], means, xerr=stds, color="#4c78a8", height=0.6)
-        axes.set_xlim(0, 1)
-        axes.set_title(f"{track.name}: {track.scores[track.main_score]}", fontsize=9, loc="left")
+        names = [name for name, _ in baselines]
+        bars = axes.barh(names, means, xerr=stds, color="#4c78a8", height=0.6)
+        axes.bar_label(bars, [f"{mean:.3f}" for mean in means], padding=4, fontsize=7)
+        axes.set_xlim(0, 1.25)
+        axes.set_xticks([0, 0.5, 1])
+        axes.set_ylim(len(names) - MAX_BARS - 0.5, len(names) - 0.5)
+        axes.set_title(f"{track.name}: {track.scores[track.main_score]}", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=100)

@@ -59,7 +59,7 @@ class Track:
 
 
 _LABELS = {"exact_match": "all labels right", "joint_calibration_error": "calibration error"}
-_RARE = {"rare_average_precision": "rare AP", "rare_recall": "rare recall"}
+_RARE = {"rare_recall": "rare recall", "rare_average_precision": "rare AP"}
 
 
 def _few(name: TrackName, scheme: SplitScheme) -> Track:
@@ -133,7 +133,7 @@ TRACKS: dict[str, Track] = {
             "Do saliency maps point at the pixels that an accessory paints?",
             "default",
             "saliency",
-            {"pointing_game": "pointing game", "overlap": "overlap"},
+            {"overlap": "overlap", "pointing_game": "pointing game"},
         ),
     )
 }
