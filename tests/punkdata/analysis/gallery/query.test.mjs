@@ -37,6 +37,9 @@ const SELECTED = {
   "<10": [7],
   "10eth": [5],
   "0..10eth": [5, 7],
+  "price>5": [5, 9],
+  "without accessories": [5],
+  "male no accessories": [],
   ">1,000": [],
   "mohawk>5": [9],
   "mohawk >": [1, 3, 7, 9],
@@ -69,7 +72,7 @@ test("a query that matches nothing says why", () => {
   assert.equal(describe("#77 #9"), null);
   assert.equal(describe("alien earring"), null);
   const unpriced = { ...createTestCollection(null), noPricesHelp: "No prices." };
-  assert.equal(describe(">5eth", unpriced), "No prices.");
+  for (const query of [">5eth", "price>5"]) assert.equal(describe(query, unpriced), "No prices.");
 });
 
 test("suggestions complete the last word and count what they would select", () => {

@@ -14,6 +14,7 @@ const MAX_WORDS = 4; // of the longest name of an accessory
 /** What a comparison can be about: the values by row, given the collection and the state. */
 const FIELDS = {
   eth: (collection, state) => collection[state.price],
+  price: (collection, state) => collection[state.price],
   rank: (collection) => collection.rarityRank,
   sales: (collection) => (collection.sales ? collection.saleCount : null),
   accessories: (collection) => collection.accessories.map((list) => list.length),
@@ -108,6 +109,8 @@ export function parseQuery(text, collection) {
     else if (token.kind === "account") query.accounts.push(token);
     else if (token.kind === "comparison") {
       if (token.limit !== null) query.comparisons.push(token);
+    } else if (token.negated && token.text === "accessories") {
+      query.comparisons.push({ ...token, negated: false, field: "accessories", operator: "=", limit: 0 });
     } else {
       const [term, numTokens] =
         token.kind === "name" ? [findName(token, collection), 1] : findLongestPhrase(tokens, i, collection);
@@ -199,7 +202,7 @@ export function describeQueryProblem(text, collection) {
   const missing = ids.filter((term) => !term.negated && !collection.rowById.has(term.id));
   if (missing.length && missing.length === ids.length)
     return `No punk in this snapshot has the number ${missing.map(({ id }) => id).join(" or ")}.`;
-  const needsSales = comparisons.some(({ field }) => ["eth", "sales"].includes(field));
+  const needsSales = comparisons.some(({ field }) => ["eth", "price", "sales"].includes(field));
   if (needsSales && !collection.sales) return collection.noPricesHelp;
   if (accounts.some((account) => !account.negated && !findRowsOf(collection, account).size))
     return "No punk in this snapshot belongs to this account or was traded by it.";
