@@ -1,10 +1,10 @@
 // The view that makes a punk: the choices, the punk that they give, and how it compares with real ones.
 
 import { formatCount, pluralize } from "../data/format.js";
-import { findNearest, NUM_PIXELS, packColors } from "../data/pixels.js";
+import { findNearest, packColors } from "../data/pixels.js";
 import { parseQuery } from "../data/query.js";
 import { createDescriptionList, createElement } from "../dom/elements.js";
-import { createNearestList } from "../dom/nearest.js";
+import { createNearestList, NEAREST_NOTE } from "../dom/nearest.js";
 import { createSpriteCanvas } from "../dom/sprites.js";
 import { computeRarity, convertPixels, describeNovelty } from "../make/comparison.js";
 import { createOutfit, describeOutfit, readOutfit, writeOutfit } from "../make/outfits.js";
@@ -54,16 +54,17 @@ function createMaker(box, app) {
   const { collection } = app;
   const tones = findTones(collection);
   const colors = packColors(collection.renderer.palette);
-  const choices = createOutfitChoices(collection, colors, (outfit, text = "") => {
-    app.change({ made: writeOutfit(outfit, collection) });
+  const choose = (outfit, text, options) => {
+    app.change({ made: writeOutfit(outfit, collection) }, options);
     app.announce(text);
-  });
+  };
+  const choices = createOutfitChoices(collection, colors, (outfit, text = "") => choose(outfit, text));
   const random = createElement(
     "button",
     {
       type: "button",
       title: "A new punk, whose traits are as frequent as those of the real ones",
-      onclick: () => choices.choose(sampleNewOutfit(collection, tones, Math.random)),
+      onclick: () => choose(sampleNewOutfit(collection, tones, Math.random), "", { push: true, openedPane: false }),
     },
     "Random punk",
   );
@@ -105,7 +106,7 @@ function createComparison(app, outfit, nearest) {
     createHeading("Rarity"),
     createMadeRarity(app.collection, outfit),
     createHeading("Nearest punks"),
-    createElement("p", { className: "note" }, `Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
+    createElement("p", { className: "note" }, NEAREST_NOTE),
     createNearestList(app.collection, nearest, (row) => app.openPunk(row, true)),
   ];
 }

@@ -8,7 +8,7 @@ import { renderOutfit } from "../make/renderer.js";
 
 /**
  * Create the choices. They call `onChoose(outfit, message)` with the outfit that a user chooses. Returns the
- * `elements`, `update(outfit)`, and `choose(outfit)`, which does as if the user had chosen that outfit.
+ * `elements` and `update(outfit)`.
  */
 export function createOutfitChoices(collection, colors, onChoose) {
   let current = null;
@@ -39,7 +39,7 @@ export function createOutfitChoices(collection, colors, onChoose) {
     });
     drawThumbnails(collection, colors, outfit, buttons, () => current === outfit);
   };
-  return { elements: [types.element, tones.element, search.input, search.noMatch, ...slots], update, choose: onChoose };
+  return { elements: [types.element, tones.element, search.input, search.noMatch, ...slots], update };
 }
 
 /** Return a sentence about accessories that the new type cannot have; "" if there are none. */
