@@ -164,7 +164,7 @@ export class Grid {
       context.drawImage(sheet, ...source, SIDE, SIDE, left, top, size, size);
       if (this.captionHeight) {
         context.fillStyle = style.color;
-        context.fillText(this.getCaption(row), left + size / 2, top + size + 13 * density, size + GAP);
+        context.fillText(this.getCaption(row), left + size / 2, top + size + 13 * density, size - 2 * GAP * density);
       }
     });
   }
