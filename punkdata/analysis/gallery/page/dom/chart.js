@@ -10,13 +10,14 @@ export const INSET = { top: 14, right: 14, bottom: 30, left: 58 };
 /**
  * Create a figure with a title, axes and a collapsed table of the data.
  *
+ * @param heading - element of the title, "h2" by default.
  * @param xAxis - `range` [min, max], and `ticks` as [value, text].
  * @param yAxis - `range` [min, max], `isLog`, and `isInteger` for ticks at integers only.
  * @param legend - list items, optional.
  * @param table - `head` (texts) and `getRows()`, optional.
  * @param draw - (x, y, bottom) => SVG elements; x and y are the scales, bottom is the x axis.
  */
-export function createChart({ title, note, xAxis, yAxis, width, height = CHART_HEIGHT, className, legend, table, draw }) {
+export function createChart({ title, note, xAxis, yAxis, width, height = CHART_HEIGHT, heading = "h2", className, legend, table, draw }) {
   const { isLog } = yAxis;
   const ticks = computeTicks(...yAxis.range, isLog, yAxis.isInteger);
   const min = isLog ? ticks[0] : yAxis.range[0];
@@ -29,7 +30,7 @@ export function createChart({ title, note, xAxis, yAxis, width, height = CHART_H
     createElement(
       "figcaption",
       {},
-      createElement("h2", {}, title),
+      createElement(heading, {}, title),
       createElement("p", { className: "note" }, note),
       ...(legend ? [createElement("ul", { className: "legend" }, ...legend)] : []),
     ),

@@ -33,6 +33,7 @@ export function createPriceHistoryChart(collection, row, pricedSales) {
       createElement("li", { className: `legend-${type}` }, "this punk"),
       ...lines.map(({ name, style }) => createElement("li", { className: style }, name)),
     ],
+    heading: "h4", // below "Prices"
     width: 330,
     height: 190,
     draw: (x, y) => [
