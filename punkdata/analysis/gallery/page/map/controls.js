@@ -19,6 +19,7 @@ export function createMapControls(app, { onZoom, onWhole, onSelectVisible }) {
     createElement("label", {}, createElement("span", {}, "Color"), select),
     lasso,
     createButton("Select visible", "Select the punks in the visible part of the map", onSelectVisible),
+    createElement("span", { className: "map-hint" }, "Similar punks are near each other."),
     createElement(
       "span",
       { className: "map-zoom" },
