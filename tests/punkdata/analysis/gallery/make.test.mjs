@@ -138,7 +138,7 @@ test("novelty says who has the same labels or looks the same", () => {
   const describe = (outfit, nearest = [[2, 5]]) => describeNovelty(collection, tones, outfit, nearest);
   assert.deepEqual(describe(people[1]), { row: 1, text: "This is punk 11." });
   assert.equal(describe({ ...people[1], tone: 2 }).text, "Nobody has this. In another skin tone, it is punk 11.");
-  assert.equal(describe({ type: 0, tone: 0, accessories: [3] }).text, "Nobody has this: no punk has these labels.");
+  assert.equal(describe({ type: 0, tone: 0, accessories: [3] }).text, "Nobody has this: no real punk has these labels.");
   assert.equal(describe({ type: 0, tone: 0, accessories: [0, 1] }, [[2, 0]]).row, 2);
 });
 

@@ -46,7 +46,7 @@ test("predicted labels are those of the punk, without missed and hidden ones, an
 
 test("accuracy is counted by split, without unused punks", () => {
   assert.deepEqual(describeAccuracy(collection, ["train", "val", "test"]), [
-    "train: 1 of 2", "val: 1 of 2", "test: 0 of 1",
+    "1 of 2 in train", "1 of 2 in val", "0 of 1 in test",
   ]);
 });
 

@@ -97,7 +97,7 @@ def test_punks_are_compared_side_by_side(open_page: OpenPage, priced_snapshot: S
     page.get_by_role("button", name="Remove punk 0").click()
     expect(table.locator("thead th")).to_have_count(2)
     page.get_by_role("button", name="Remove all").click()
-    expect(page.locator("#compare")).to_contain_text("Up to 6 punks stand here side by side.")
+    expect(page.locator("#compare")).to_contain_text("Compare up to 6 punks side by side.")
 
 
 def test_a_seventh_punk_is_refused(open_page: OpenPage) -> None:

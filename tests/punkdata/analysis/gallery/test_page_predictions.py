@@ -75,7 +75,7 @@ def test_page_selects_and_shows_mistakes(
     page_html = render_gallery(priced_snapshot, predictions=make_predictions(priced_snapshot))
     (gallery_folder / "predicted.html").write_text(page_html, "utf-8")
     page = open_page("predicted")
-    expect(page.locator("#model-accuracy")).to_contain_text("train: 4 of 5, test: 54 of 55")
+    expect(page.locator("#model-accuracy")).to_contain_text("4 of 5 in train, 54 of 55 in test")
     choice = page.get_by_label("Predictions of 00007-classifier-quick")
     choice.select_option("wrong")
     assert read_ids(page) == [3, 5]
@@ -85,7 +85,7 @@ def test_page_selects_and_shows_mistakes(
     detail = page.locator("#detail")
     expect(detail).to_contain_text("Prediction")
     expect(detail).to_contain_text("00007-classifier-quick")
-    expect(detail).to_contain_text("no (test, scheme default)")
+    expect(detail).to_contain_text("no (test in the split scheme default)")
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_label("Sort").select_option("Confidence of the model")
     assert read_status(page) == "60 punks"

@@ -40,7 +40,7 @@ export function createLayerList(collection, row, portrait) {
   };
   list.append(
     ...parts.map((part, i) => createItem(buttons[i], describePart(part, names, hidden), part.accessory)),
-    createItem(createElement("strong", {}, collection.typeNames[collection.type[row]]), "below all", NO_OWNER),
+    createItem(createElement("strong", {}, collection.typeNames[collection.type[row]]), "the lowest layer", NO_OWNER),
   );
   update();
   return [list, note];
@@ -64,11 +64,11 @@ function describeRemoved(names, numUnknown) {
 /** Return how many of its pixels an accessory shows, and what covers the others. */
 function describePart({ accessory, numPixels, numVisible, coveredBy }, names, hidden) {
   const pixels = pluralize(numPixels, "pixel");
-  const covering = coveredBy.map((other) => names[other]).join(", ");
-  if (hidden.includes(accessory) && numVisible) return `hidden: ${pixels}, in the color of what is below`;
+  const covering = coveredBy.map((other) => names[other]).join(" and ");
+  if (hidden.includes(accessory) && numVisible) return `hidden: ${pixels} in the same colors as the layers below`;
   if (!coveredBy.length) return pixels;
-  if (!numVisible) return `hidden: ${pixels} below ${covering}`;
-  return `${numVisible} of ${pixels}, the others below ${covering}`;
+  if (!numVisible) return `hidden: ${pixels}, covered by ${covering}`;
+  return `${numVisible} of ${pixels}, the others covered by ${covering}`;
 }
 
 /** Paint colors on the portrait, and dim the pixels that belong to another layer than `owner`. */

@@ -24,7 +24,7 @@ export function describeNovelty(collection, tones, outfit, nearest) {
   const [row, distance] = nearest[0] ?? [undefined, Infinity];
   if (distance === 0) return { row, text: `Nobody has these labels, but it looks exactly like ${name(row)}.` };
   if (same.length) return { text: `Nobody has this. In another skin tone, it is ${name(same[0])}.` };
-  return { text: "Nobody has this: no punk has these labels." };
+  return { text: "Nobody has this: no real punk has these labels." };
 }
 
 /**

@@ -43,7 +43,7 @@ export function listPredicted({ predictions, labels, hiddenAccessories, typeName
   ].sort((a, b) => a.label - b.label);
 }
 
-/** Return how often a classifier is right, by the split of its training: "test: 999 of 1,000". */
+/** Return how often a classifier is right, by the split of its training: "999 of 1,000 in test". */
 export function describeAccuracy({ predictions, id }, splitNames) {
   const counts = splitNames.map(() => [0, 0]);
   id.forEach((_, row) => {
@@ -52,5 +52,5 @@ export function describeAccuracy({ predictions, id }, splitNames) {
     count[0] += isRight(predictions, row);
     count[1]++;
   });
-  return splitNames.flatMap((name, split) => (counts[split][1] ? [`${name}: ${counts[split].map(formatCount).join(" of ")}`] : []));
+  return splitNames.flatMap((name, split) => (counts[split][1] ? [`${counts[split].map(formatCount).join(" of ")} in ${name}`] : []));
 }

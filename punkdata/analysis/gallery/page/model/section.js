@@ -20,7 +20,7 @@ export function createPrediction(collection, row) {
       ["Result", isRight(predictions, row) ? "right" : "wrong"],
       ...(missed.length ? [["Missed", names(missed)]] : []),
       ["Confidence", `${(100 * predictions.confidence[row]).toFixed(2)}% for the least certain label`],
-      ["In training", `${isInTraining(predictions, row) ? "yes" : "no"} (${split}, scheme ${predictions.splitScheme})`],
+      ["In training", `${isInTraining(predictions, row) ? "yes" : "no"} (${split} in the split scheme ${predictions.splitScheme})`],
     ]),
   ];
 }

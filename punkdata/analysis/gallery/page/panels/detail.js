@@ -1,10 +1,10 @@
 // The pane with the details of one punk.
 
 import { formatCount, pluralize } from "../data/format.js";
-import { findNearest, getPixels, NUM_PIXELS } from "../data/pixels.js";
+import { findNearest, getPixels } from "../data/pixels.js";
 import { SPLITS } from "../data/state.js";
 import { createDescriptionList, createElement, getById, phoneScreen } from "../dom/elements.js";
-import { createNearestList } from "../dom/nearest.js";
+import { createNearestList, NEAREST_NOTE } from "../dom/nearest.js";
 import { createPortrait } from "../dom/sprites.js";
 import { createLayerList } from "../layers/list.js";
 import { writeOutfit } from "../make/outfits.js";
@@ -87,7 +87,7 @@ function createSections(app, row, compare) {
     ),
     ...(collection.sales ? [createHeading("Prices"), ...createPrices(app, row)] : []),
     createHeading("Nearest punks"),
-    createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
+    createNote(NEAREST_NOTE),
     createNearestList(
       collection,
       findNearest(collection, getPixels(collection, row), NUM_NEAREST, row),
@@ -148,7 +148,8 @@ function createFacts(app, row) {
   const address = getAddress(app.collection, owner[row]);
   return createDescriptionList([
     ["Accessories", `${accessories[row].length}`],
-    ["Split", `${SPLITS[split[row]]} (by_id: ${SPLITS[splitById[row]]})`],
+    ["Split", SPLITS[split[row]]],
+    ["Split by number", SPLITS[splitById[row]]],
     ...(address ? [["Owner", describeOwner(app, address)]] : []),
   ]);
 }

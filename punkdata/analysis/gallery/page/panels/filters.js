@@ -93,7 +93,7 @@ const describeModel = (collection) =>
   createElement(
     "p",
     { id: "model-accuracy", className: "note" },
-    `Labels right, by split of the training: ${describeAccuracy(collection, SPLITS).join(", ")}.`,
+    `Punks with all labels right: ${describeAccuracy(collection, SPLITS).join(", ")}.`,
   );
 
 /** Create the two fields of a range; `onChange` gets [min, max], with null for no limit. */

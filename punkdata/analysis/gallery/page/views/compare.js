@@ -62,7 +62,7 @@ const createHelp = () =>
   createElement(
     "p",
     { className: "note" },
-    `Up to ${MAX_COMPARED} punks stand here side by side. Add them by their numbers, with the button ` +
+    `Compare up to ${MAX_COMPARED} punks side by side. Add them here by number, with the button ` +
       "“Compare” of an open punk, or with the key C in the grid.",
   );
 

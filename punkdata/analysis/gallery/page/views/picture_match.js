@@ -3,7 +3,7 @@
 import { pluralize } from "../data/format.js";
 import { NUM_PIXELS } from "../data/pixels.js";
 import { createElement, phoneScreen } from "../dom/elements.js";
-import { createNearestList } from "../dom/nearest.js";
+import { createNearestList, NEAREST_NOTE } from "../dom/nearest.js";
 import { createPortrait, createSpriteCanvas } from "../dom/sprites.js";
 import { TRANSPARENT_FILL } from "../picture/identify.js";
 
@@ -43,7 +43,11 @@ export function createMatch(match, app, isOnly) {
     createElement("div", { className: "match-parts" }, ...parts),
     createElement("button", { type: "button", onclick: () => openPunk(row) }, `Open punk ${id}`),
     ...(isOnly || match.numDifferent
-      ? [createElement("h3", {}, "Most similar punks"), createNearestList(collection, match.nearest, openPunk)]
+      ? [
+          createElement("h3", {}, "Nearest punks"),
+          createElement("p", { className: "note" }, NEAREST_NOTE),
+          createNearestList(collection, match.nearest, openPunk),
+        ]
       : []),
   );
 }
