@@ -45,7 +45,8 @@ def test_layer_can_be_removed_and_shown_again(
     button.click()
     page.mouse.move(1, 1)
     expect(button).to_have_attribute("aria-pressed", "false")
-    expect(page.locator("#detail")).to_contain_text(f"Without {name}.")
+    note = f"Without {name}. Click it again to restore it."
+    expect(page.locator("#detail")).to_contain_text(note)
     without = parts.without(punk["punk_id"], [name])
     page.evaluate("() => document.activeElement.blur()")
     assert page.evaluate(READ_PORTRAIT) == without.reshape(-1).tolist()

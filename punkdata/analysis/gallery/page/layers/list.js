@@ -57,7 +57,8 @@ function createSwitch(name, onChange) {
 }
 
 function describeRemoved(names, numUnknown) {
-  const removed = `Without ${names.join(", ")}.`;
+  const help = names.length === 1 ? "Click it again to restore it." : "Click them again to restore them.";
+  const removed = `Without ${names.join(", ")}. ${help}`;
   return numUnknown ? `${removed} No punk shows the color of ${pluralize(numUnknown, "striped pixel")}.` : removed;
 }
 
