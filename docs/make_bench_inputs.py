@@ -1,8 +1,8 @@
 """Writes what is fixed in PunkBench: python docs/make_bench_inputs.py data
 
 generated.npz has sprites of the bundled VAE-GAN that no punk could be, and input_hashes.json the
-hashes of the inputs of all tracks, made from a snapshot of all 10,000 punks, beside the versions of
-the image codecs. Both are part of
+hashes of the inputs of all tracks, made from a snapshot of all 10,000 punks, and the
+versions of the image codecs. Both are part of
 version 1: other files are another version.
 """
 

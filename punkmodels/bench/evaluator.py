@@ -154,7 +154,7 @@ class Evaluator:
             progress: Whether to show a progress bar, or a callback that is called instead.
 
         Returns:
-            Mean scores of the trainings with bootstrap intervals over punks or images, beside the
+            Mean scores of the trainings with bootstrap intervals over punks or images, next to the
             floor, the ceiling and the published baselines. For generate, the floor and the ceiling
             are replaced by real training punks, and only a single training has intervals. The
             attribute `scores` is what `punkmodels bench --json` prints.

@@ -38,7 +38,7 @@ ACCEPTED_SHARE = 0.95
 
 
 class TrackScorer(WeightedScorer, Protocol):
-    """Answers of a track, beside the truth."""
+    """Answers of a track, compared with the truth."""
 
     @property
     def num_rows(self) -> int: ...

@@ -69,7 +69,7 @@ def bench(
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score a model on a track of PunkBench, beside floor, ceiling and published baselines."""
+    """Score a model on a track of PunkBench, and compare it with the published baselines."""
     if track is None:
         rows = [Row(name, found.question) for name, found in TRACKS.items()]
         title = f"Tracks of PunkBench {BENCH_VERSION}"

@@ -1,4 +1,4 @@
-"""What a gallery needs beside the page to be published: a link preview with a picture."""
+"""What a published gallery needs besides the page: a link preview with a picture."""
 
 import io
 from html import escape
