@@ -83,12 +83,29 @@ def evaluate_images(
         >>> images = punkmodels.load_generator().generate(10_000)
         >>> punkmodels.evaluate_images(images).scores["generated"]["frechet_distance"]
     """
-    path = expand_user(images) if isinstance(images, str | Path) else None
-    if path and not path.exists():
-        raise NoFileError(f"there is no file or folder '{images}'")
     if split not in HELD_OUT_SPLITS:
         raise UsageError(f"split must be {', '.join(HELD_OUT_SPLITS)}, not {split!r}")
     torch_device, _ = pick_device(device)
+    name, sprites = load_sprites(images, tile_size, image_array, progress)
+    with show_progress("evaluating", "subsets", progress) as (report, _):
+        report(0, None, "loading real punks")
+        real = RealPunks(data_root(root), version, torch_device, split)
+        return evaluate_sprites(name, sprites, real, progress=report)
+
+
+def load_sprites(
+    images: NDArray[np.uint8] | torch.Tensor | Sequence[Image.Image] | str | Path,
+    tile_size: int = SIDE_PX,
+    image_array: str | None = None,
+    progress: bool | Progress = False,
+) -> tuple[str, torch.Tensor]:
+    """Return a name for images, and these as float32 (N, 4, 24, 24) in [-1, 1].
+
+    The arguments and the errors are those of `evaluate_images`.
+    """
+    path = expand_user(images) if isinstance(images, str | Path) else None
+    if path and not path.exists():
+        raise NoFileError(f"there is no file or folder '{images}'")
     name = path.name if path else "images"
     if path and path.is_file() and path.suffix.lower() in array_files.SUFFIXES:
         images, _ = array_files.load_images(path, image_array)
@@ -96,13 +113,8 @@ def evaluate_images(
         raise UsageError("image_array= requires a .npz file with several arrays")
     if isinstance(images, str | Path):
         with show_progress("reading", "images", progress) as (report, _):
-            sprites = read_sprites(expand_user(images), tile_size, report)
-    else:
-        sprites = _to_sprites(images)
-    with show_progress("evaluating", "subsets", progress) as (report, _):
-        report(0, None, "loading real punks")
-        real = RealPunks(data_root(root), version, torch_device, split)
-        return evaluate_sprites(name, sprites, real, progress=report)
+            return name, read_sprites(expand_user(images), tile_size, report)
+    return name, _to_sprites(images)
 
 
 def evaluate_predictions(

@@ -34,7 +34,9 @@ from punkmodels.bench.results import best_scores, find_obstacles, make_table, su
 from punkmodels.bench.scores import LARGEST, MeanScorer, Scores, TrackScorer
 from punkmodels.bench.tracks import BENCH_VERSION, NUM_GENERATED, Track, TrackName, find_track
 from punkmodels.classifier.metrics import estimate_intervals
-from punkmodels.evaluation import evaluate_images
+from punkmodels.evaluation import load_sprites
+from punkmodels.gan.evaluate import evaluate_sprites
+from punkmodels.gan.reference import RealPunks
 from punkmodels.models import GENERATOR_TASKS, find_model
 from punkmodels.runs import data_root, show_progress
 from punkmodels.training.device import pick_device
@@ -218,6 +220,11 @@ class Evaluator:
         return self.score(*answers, name=title, progress=progress)
 
     @cached_property
+    def _real(self) -> RealPunks:
+        """Real punks that generated ones are compared with."""
+        return RealPunks(self.path, device=pick_device("auto")[0], split=self.split)
+
+    @cached_property
     def _rare(self) -> list[int]:
         """Labels that the track averages over, as indices of LABELS."""
         if self.track.name.startswith("few-"):
@@ -241,11 +248,10 @@ class Evaluator:
         bounds: dict[str, Scores] = {}
         intervals: dict[str, tuple[float, float]] = {}
         for number, images in enumerate(answers):
-            report(number, len(answers), "comparing with real punks")
             with name_in_errors(images, number + 1, len(answers)):
-                scores = evaluate_images(
-                    cast("Any", images), root=self.path, split=self.split, progress=False
-                ).scores
+                source, sprites = load_sprites(cast("Any", images))
+                report(number, len(answers), "comparing with real punks")
+                scores = evaluate_sprites(source, sprites, self._real).scores
             found.append(select_generated(scores["generated"]))
             num_sprites = min(num_sprites, scores["num_samples"])
             bounds = {"real training punks": select_generated(scores["train_reference"])}
