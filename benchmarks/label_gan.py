@@ -22,7 +22,9 @@ import copy
 import itertools
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from baselines import (
@@ -156,25 +158,35 @@ def train_one(
     return partial(sample_autoregressive, model), seconds, bits
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    add_options(parser)
-    parser.add_argument("--seeds", type=int, default=5, help="number of trainings of each")
-    parser.add_argument("--total-images", type=int, default=800_000, help="of each GAN")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    values, drawing = load_label_sets(args.root), ExactDrawing(args.root)
+def train_all(
+    root: Path,
+    out: Path,
+    num_seeds: int,
+    num_samples: int,
+    *,
+    names: Sequence[str] = (AUTOREGRESSIVE, GAN),
+    total_images: int = 800_000,
+) -> list[Path]:
+    """Train the models with each seed, write their samples, and return the folders of samples.
+
+    Finished trainings are not repeated.
+    """
+    jobs = {
+        seed_folder(out, name, seed): (name, seed)
+        for seed, name in itertools.product(range(num_seeds), names)
+    }
+    unfinished = {folder: job for folder, job in jobs.items() if not is_finished(folder)}
+    if not unfinished:
+        return list(jobs)
+    values, drawing = load_label_sets(root), ExactDrawing(root)
     held_out = torch.cat([values["val"], values["test"]])
     held_out_model, _ = train_autoregressive(held_out, make_config("quick"))
     nats = mean_nll(held_out_model, values["train"])
     print(f"{nats:.2f} nats per training label set under the held-out model")
-    for seed, name in itertools.product(range(args.seeds), (AUTOREGRESSIVE, GAN)):
-        folder = seed_folder(args.out, name, seed)
-        if is_finished(folder):
-            continue
-        sample, seconds, bits = train_one(name, seed, values, args.total_images)
+    for folder, (name, seed) in unfinished.items():
+        sample, seconds, bits = train_one(name, seed, values, total_images)
         random = torch.Generator().manual_seed(seed)
-        sets, sprites, shares = drawing.generate(sample, args.num_samples, random)
+        sets, sprites, shares = drawing.generate(sample, num_samples, random)
         info = {
             "bits_per_punk": bits,
             "held_out_nats": mean_nll(held_out_model, sets),
@@ -183,6 +195,17 @@ def main() -> None:
         }
         save_result(folder, sprites, **info)
         print(f"{name}, seed {seed}: {info}", flush=True)
+    return list(jobs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_options(parser)
+    parser.add_argument("--seeds", type=int, default=5, help="number of trainings of each")
+    parser.add_argument("--total-images", type=int, default=800_000, help="of each GAN")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    train_all(args.root, args.out, args.seeds, args.num_samples, total_images=args.total_images)
     print_table(args.out, Scorer(args.root, args.num_samples), models=[AUTOREGRESSIVE, GAN])
 
 

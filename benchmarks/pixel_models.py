@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,41 +236,62 @@ def generate(model: PixelNetwork, count: int, random: torch.Generator) -> torch.
     return torch.cat(batches)
 
 
+def train_all(
+    root: Path,
+    out: Path,
+    num_seeds: int,
+    num_samples: int,
+    *,
+    names: Sequence[str] = MODELS,
+    total_images: int = 500_000,
+    bfloat16: bool = False,
+) -> list[Path]:
+    """Train the models with each seed, write their samples, and return the folders of samples.
+
+    Finished trainings are not repeated.
+    """
+    torch.set_flush_denormal(True)
+    train_images = load_split(root, "latest", "default", "train").images
+    test_images = load_split(root, "latest", "default", "test").images
+    folders = []
+    for seed, name in itertools.product(range(num_seeds), names):
+        folder = seed_folder(out, NAMES[name], seed)
+        folders.append(folder)
+        if is_finished(folder):
+            continue
+        print(f"{NAMES[name]}, seed {seed}")
+        torch.manual_seed(seed)
+        is_causal = name == "made"
+        model = PixelNetwork(Tokens(train_images), is_causal, blocks=1 if is_causal else 2)
+        model, seconds = train(model, train_images, seed, total_images, folder, bfloat16=bfloat16)
+        random = torch.Generator().manual_seed(seed)
+        with torch.autocast("cpu", enabled=bfloat16):
+            sprites = generate(model, num_samples, random)
+        bits = bits_per_punk(model, test_images)
+        save_result(folder, sprites, bits_per_punk=bits, minutes=seconds / 60)
+    return folders
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_options(parser)
     parser.add_argument("models", nargs="*", metavar="MODEL", help="made, diffusion; default: both")
     parser.add_argument("--total-images", type=int, default=500_000, help="images per training")
     parser.add_argument("--seeds", type=int, default=1, help="number of trainings of each")
-    parser.add_argument(
-        "--bfloat16",
-        action="store_true",
-        help="compute matrix products in bfloat16, which is faster on some processors",
-    )
+    parser.add_argument("--bfloat16", action="store_true", help="faster on some processors")
     args = parser.parse_args()
     if set(args.models) - set(MODELS):
         parser.error(f"MODEL is one of: {', '.join(MODELS)}")
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    train_images = load_split(args.root, "latest", "default", "train").images
-    test_images = load_split(args.root, "latest", "default", "test").images
-    for seed in range(args.seeds):
-        for name in args.models or MODELS:
-            folder = seed_folder(args.out, NAMES[name], seed)
-            if is_finished(folder):
-                continue
-            print(f"{NAMES[name]}, seed {seed}")
-            torch.manual_seed(seed)
-            is_causal = name == "made"
-            model = PixelNetwork(Tokens(train_images), is_causal, blocks=1 if is_causal else 2)
-            model, seconds = train(
-                model, train_images, seed, args.total_images, folder, bfloat16=args.bfloat16
-            )
-            random = torch.Generator().manual_seed(seed)
-            with torch.autocast("cpu", enabled=args.bfloat16):
-                sprites = generate(model, args.num_samples, random)
-            bits = bits_per_punk(model, test_images)
-            save_result(folder, sprites, bits_per_punk=bits, minutes=seconds / 60)
+    train_all(
+        args.root,
+        args.out,
+        args.seeds,
+        args.num_samples,
+        names=args.models or MODELS,
+        total_images=args.total_images,
+        bfloat16=args.bfloat16,
+    )
     print_table(args.out, Scorer(args.root, args.num_samples), models=list(NAMES.values()))
 
 

@@ -137,22 +137,28 @@ def fit(values: dict[str, torch.Tensor]) -> LabelFrequencies:
     return min(models, key=lambda model: float(model.nll(values["val"]).mean()))
 
 
+def sample_all(root: Path, out: Path, num_seeds: int, num_samples: int) -> list[Path]:
+    """Write samples with each seed, and return their folders."""
+    values = load_label_sets(root)
+    drawing, model = ExactDrawing(root), fit(values)
+    for name, split in values.items():
+        print(f"{name}: {model.nll(split).mean():.2f} nats per label set")
+    folders = [seed_folder(out, NAME, seed) for seed in range(num_seeds)]
+    for seed, folder in enumerate(folders):
+        random = torch.Generator().manual_seed(seed)
+        _, sprites, shares = drawing.generate(model.sample, num_samples, random)
+        bits = to_bits(model.nll(values["test"]))
+        save_result(folder, sprites, bits_per_punk=bits, **shares)
+    return folders
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_options(parser)
     parser.add_argument("--seeds", type=int, default=5, help="number of sampling seeds")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    values = load_label_sets(args.root)
-    drawing, model = ExactDrawing(args.root), fit(values)
-    for name, split in values.items():
-        print(f"{name}: {model.nll(split).mean():.2f} nats per label set")
-    for seed in range(args.seeds):
-        random = torch.Generator().manual_seed(seed)
-        _, sprites, shares = drawing.generate(model.sample, args.num_samples, random)
-        folder = seed_folder(args.out, NAME, seed)
-        bits = to_bits(model.nll(values["test"]))
-        save_result(folder, sprites, bits_per_punk=bits, **shares)
+    sample_all(args.root, args.out, args.seeds, args.num_samples)
     print_table(args.out, Scorer(args.root, args.num_samples), models=[NAME])
 
 
