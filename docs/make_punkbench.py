@@ -28,7 +28,6 @@ PAGE = DOCS / "punkbench.md"
 IMAGES = DOCS / "images" / "punkbench"
 START, END = "<!-- begin tables -->", "<!-- end tables -->"
 SCALE = 2
-MAX_BARS = 6  # of a track in the plot
 Sprites = NDArray[np.uint8]
 
 
@@ -179,19 +178,32 @@ def write_plot(path: Path) -> None:
     """Draw the first score of each track, by model, with standard deviations."""
     from matplotlib.figure import Figure
 
-    tracks = [track for track in TRACKS.values() if not track.lower_is_better]
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    for axes, track in zip(figure.subplots(3, 3).flat, tracks, strict=True):
-        baselines = sort_baselines(track, load_baselines().get(track.name, {}))[::-1]
-        means = [entry["scores"][track.main_score]["mean"] for _, entry in baselines]
-        stds = [entry["scores"][track.main_score]["std"] or 0 for _, entry in baselines]
-        names = [name for name, _ in baselines]
-        bars = axes.barh(names, means, xerr=stds, color="#4c78a8", height=0.6)
-        axes.bar_label(bars, [f"{mean:.3f}" for mean in means], padding=4, fontsize=7)
-        axes.set_xlim(0, 1.25)
-        axes.set_xticks([0, 0.5, 1])
-        axes.set_ylim(len(names) - MAX_BARS - 0.5, len(names) - 0.5)
-        axes.set_title(f"{track.name}: {track.scores[track.main_score]}", fontsize=8)
+    baselines = [sort_baselines(t, load_baselines().get(t.name, {}))[::-1] for t in TRACKS.values()]
+    # A row has two tracks, and room for the bars of the longer one.
+    rows = [max(map(len, baselines[i : i + 2])) for i in range(0, len(baselines), 2)]
+    figure = Figure(figsize=(9, 0.2 * sum(rows) + 2), layout="constrained")
+    grid = figure.subplots(len(rows), 2, height_ratios=rows)
+    for i, (track, models) in enumerate(zip(TRACKS.values(), baselines, strict=True)):
+        axes = grid.flat[i]
+        found = [entry["scores"][track.main_score] for _, entry in models]
+        means, stds = ([score[key] or 0 for score in found] for key in ("mean", "std"))
+        names = [name for name, _ in models]
+        bars = axes.barh(names, means, xerr=stds, color="#4c78a8", height=0.7)
+        digits = 2 if track.lower_is_better else 3
+        labels = [f"{mean:.{digits}f}" for mean in means]
+        axes.bar_label(bars, labels, padding=4, fontsize=7)
+        title = f"{track.name}: {track.scores[track.main_score]}"
+        if track.lower_is_better:
+            axes.set_xscale("log")
+            axes.set_xlim(1, 2.5 * max(means, default=1))
+            axes.set_xticks([1, 10], ["1", "10"])
+            axes.tick_params(which="minor", length=0, labelbottom=False)
+            title += ", lower is better"
+        else:
+            axes.set_xlim(0, 1.15)
+            axes.set_xticks([0, 0.5, 1])
+        axes.set_ylim(len(names) - rows[i // 2] - 0.5, len(names) - 0.5)
+        axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=100)
