@@ -33,8 +33,10 @@ from punkbench_models import (
     score_nearest,
     score_redrawing,
     score_transformer,
+    score_without_model,
 )
 
+from punkmodels.bench.floors import floor_name
 from punkmodels.bench.results import BASELINES_FILE, load_baselines, summarize
 from punkmodels.bench.tracks import MIN_TRAININGS, TRACKS, Track
 from punkmodels.gan.config import RECIPES
@@ -62,7 +64,11 @@ no maps."""
 
 
 def list_baselines(track: Track) -> dict[str, Score]:
-    """Return the baselines of a track by name."""
+    """Return the baselines of a track by name, the floor first."""
+    return {floor_name(track): score_without_model, **_list_models(track)}
+
+
+def _list_models(track: Track) -> dict[str, Score]:
     if track.name == "generate":
         return {
             "label sets, drawn by the renderer": score_label_sets,
@@ -113,7 +119,8 @@ def main() -> None:
         for baseline, score in list_baselines(TRACKS[name]).items():
             known = scores.setdefault(name, {})
             chosen = not options.baselines or baseline in options.baselines
-            num_trainings = 1 if baseline in (*BUNDLED, NEAREST) else options.seeds
+            is_single = baseline in (*BUNDLED, NEAREST, floor_name(TRACKS[name]))
+            num_trainings = 1 if is_single else options.seeds
             if chosen and len(known.get(baseline, [])) < num_trainings:
                 known[baseline] = score(bench, TRACKS[name], range(options.seeds))
                 results.write_text(json.dumps(scores, indent=1) + "\n")
@@ -126,20 +133,24 @@ def publish(scores: dict[str, dict[str, list[Scores]]]) -> None:
     published = load_baselines()
     for name, track in TRACKS.items():
         found = published.setdefault(name, {}) | {
-            baseline: {
-                "official": len(trainings) >= MIN_TRAININGS or baseline == NEAREST,
-                "num_trainings": len(trainings),
-                "scores": {
-                    key: _round(summarize([one.get(key) for one in trainings]))
-                    for key in track.scores
-                },
-            }
+            baseline: _make_entry(track, baseline, trainings)
             for baseline, trainings in scores.get(name, {}).items()
         }
         published[name] = {
             baseline: found[baseline] for baseline in list_baselines(track) if baseline in found
         }
     Path(str(BASELINES_FILE)).write_text(json.dumps(published, indent=1) + "\n")
+
+
+def _make_entry(track: Track, baseline: str, trainings: list[Scores]) -> dict[str, Any]:
+    is_trained = baseline not in (NEAREST, floor_name(track))
+    return {
+        "official": len(trainings) >= MIN_TRAININGS or not is_trained,
+        "num_trainings": len(trainings) if is_trained else 0,
+        "scores": {
+            key: _round(summarize([one.get(key) for one in trainings])) for key in track.scores
+        },
+    }
 
 
 def _round(summary: dict[str, Any]) -> dict[str, float | None]:

@@ -17,8 +17,9 @@ from vision_transformer import load_or_train, predict
 
 import punkmodels
 from punkdata.images.palette import palette_indices
-from punkmodels.bench.inputs import sprites_of, visible_labels
-from punkmodels.bench.tracks import NUM_FOLDS, Track
+from punkmodels.bench.floors import constant_answers, floor_name
+from punkmodels.bench.inputs import load_inputs, sprites_of, visible_labels
+from punkmodels.bench.tracks import NUM_FOLDS, NUM_GENERATED, Track
 from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.metrics import joint_confidence
 from punkmodels.classifier.networks import logits_to_labels
@@ -96,6 +97,20 @@ def score_transformer(bench: Bench, track: Track, seeds: range) -> list[Scores]:
         is_open_set = track.answer == "realness"
         answers.append(joint_confidence(torch.from_numpy(logits)) if is_open_set else logits)
     return bench.score(track, *answers)
+
+
+def score_without_model(bench: Bench, track: Track, _seeds: range) -> list[Scores]:
+    """Score the floor of a track; in the track generate, real training punks."""
+    evaluator = bench.evaluator(track)
+    answers: NDArray[Any]
+    if track.name == "generate":
+        sprites = sprites_of(evaluator.train)
+        answers = np.resize(sprites, (NUM_GENERATED, *sprites.shape[1:]))
+    else:
+        inputs = load_inputs(track, evaluator.path, "test")
+        answers = constant_answers(track, inputs, evaluator.train)
+    bounds: dict[str, Scores] = evaluator.score(answers, progress=False).scores["bounds"]
+    return [bounds[floor_name(track)]]
 
 
 def score_nearest(bench: Bench, track: Track, _seeds: range) -> list[Scores]:

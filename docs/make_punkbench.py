@@ -162,7 +162,8 @@ def _make_section(track: Track, baselines: dict[str, Any]) -> str:
     for name, entry in sort_baselines(track, baselines):
         cells = [format_score(entry["scores"][key]) for key in track.scores]
         mark = "" if entry["official"] else " (unofficial)"
-        lines.append(f"| {name}{mark} | {entry['num_trainings']} | {' | '.join(cells)} |")
+        trainings = entry["num_trainings"] or "-"
+        lines.append(f"| {name}{mark} | {trainings} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -188,7 +189,8 @@ def write_plot(path: Path) -> None:
         found = [entry["scores"][track.main_score] for _, entry in models]
         means, stds = ([score[key] or 0 for score in found] for key in ("mean", "std"))
         names = [name for name, _ in models]
-        bars = axes.barh(names, means, xerr=stds, color="#4c78a8", height=0.7)
+        colors = ["#4c78a8" if entry["num_trainings"] else "#bbbbbb" for _, entry in models]
+        bars = axes.barh(names, means, xerr=stds, color=colors, height=0.7)
         digits = 2 if track.lower_is_better else 3
         labels = [f"{mean:.{digits}f}" for mean in means]
         axes.bar_label(bars, labels, padding=4, fontsize=7)

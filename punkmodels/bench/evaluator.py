@@ -19,7 +19,7 @@ from punkdata.snapshots.reader import open_snapshot
 from punkdata.traits import LABELS
 from punkmodels.bench.answers import make_scorer, name_in_errors
 from punkmodels.bench.details import describe_parts, select_generated
-from punkmodels.bench.floors import FLOOR_NAMES, constant_answers
+from punkmodels.bench.floors import constant_answers, floor_name
 from punkmodels.bench.inputs import (
     SEEDS,
     Arrays,
@@ -182,10 +182,7 @@ class Evaluator:
         floor = self._make_scorer(constant_answers(self.track, self._inputs, self.train))
         once = np.ones(mean.num_rows, int)
         found = [scorer.score(once) for scorer in scorers]
-        bounds = {
-            FLOOR_NAMES[self.track.answer]: floor.score(once),
-            "ceiling": best_scores(self.track),
-        }
+        bounds = {floor_name(self.track): floor.score(once), "ceiling": best_scores(self.track)}
         notes = ["This table is about the first training."] if len(scorers) > 1 else []
         detail = describe_parts(scorers[0], self._rare, notes)
         return self._make_evaluation(name, found, intervals, bounds, detail)
@@ -254,7 +251,7 @@ class Evaluator:
                 scores = evaluate_sprites(source, sprites, self._real).scores
             found.append(select_generated(scores["generated"]))
             num_sprites = min(num_sprites, scores["num_samples"])
-            bounds = {"real training punks": select_generated(scores["train_reference"])}
+            bounds = {floor_name(self.track): select_generated(scores["train_reference"])}
             intervals = {} if len(answers) > 1 else scores["generated_95"]
         report(len(answers), len(answers))
         return self._make_evaluation(name, found, intervals, bounds, None, num_sprites)

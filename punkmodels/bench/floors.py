@@ -12,13 +12,17 @@ from punkmodels.bench.inputs import TrackInputs, sprites_of, visible_labels
 from punkmodels.bench.tracks import Track
 from punkmodels.data.palette import detect_skin_tones, to_indices
 
-FLOOR_NAMES = {
+_FLOOR_NAMES = {
     "labels": "floor: label frequencies",
     "realness": "floor: equal scores",
     "saliency": "floor: equal maps",
     "sprites": "floor: most similar training punk",
 }
-"""What the floor answers, by kind of answer."""
+
+
+def floor_name(track: Track) -> str:
+    """Return what the floor answers; the track generate has real training punks instead."""
+    return "real training punks" if track.name == "generate" else _FLOOR_NAMES[track.answer]
 
 
 def constant_answers(track: Track, inputs: TrackInputs, train: PunkDataset) -> NDArray[Any]:

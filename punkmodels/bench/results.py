@@ -22,7 +22,10 @@ RULES = (
 
 
 def load_baselines() -> dict[str, dict[str, Any]]:
-    """Return the published results by track and model: `official`, `num_trainings` and `scores`."""
+    """Return the published results by track and model: `official`, `num_trainings` and `scores`.
+
+    Those of the floor have no training.
+    """
     baselines: dict[str, dict[str, Any]] = json.loads(BASELINES_FILE.read_text("utf-8"))
     return baselines
 
@@ -94,6 +97,8 @@ def make_table(
     ]
     baselines = load_baselines().get(track.name, {})
     for title, entry in sort_baselines(track, baselines):
+        if title in bounds:
+            continue
         mark = "" if entry["official"] else ", unofficial"
         rows.append(Row(f"{title} ({entry['num_trainings']}{mark})", cells(entry["scores"])))
     return Report(rows, (track.name, *track.scores.values()), _notes(track, result))
