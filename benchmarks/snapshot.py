@@ -26,7 +26,7 @@ with Timer():
 
 VERIFY = """
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.verify import verify_snapshot
+from punkdata.verify import verify_snapshot
 snapshot = open_snapshot(sys.argv[1])
 with Timer():
     assert not [check for check in verify_snapshot(snapshot) if check.problem]

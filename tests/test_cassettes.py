@@ -11,8 +11,8 @@ from support.cli import run
 from support.paths import REPOSITORY, iter_files
 
 from punkdata.snapshots.reader import list_snapshots
-from punkdata.snapshots.verify import verify_snapshot
 from punkdata.sources.recording import open_recording
+from punkdata.verify import verify_snapshot
 
 CASSETTES = REPOSITORY / "cassettes"
 VERSIONS = {"inline": "s3-58cf6e316132", "bare": "s3-7e32d4282822"}

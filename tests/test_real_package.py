@@ -19,8 +19,8 @@ from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.known_totals import KNOWN_TYPES
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_labels
-from punkdata.snapshots.verify import verify_snapshot
 from punkdata.splits import MIN_SUPPORT, load_published_split, stratify
+from punkdata.verify import verify_snapshot
 from punkmodels.bench.inputs import HASHES_FILE, known_hash, load_inputs
 from punkmodels.bench.tracks import TRACKS
 from punkmodels.classifier.pretrained import embed

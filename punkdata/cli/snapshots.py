@@ -102,7 +102,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute every hash of a snapshot and check the known totals of the collection."""
-    from punkdata.snapshots.verify import verify_snapshot
+    from punkdata.verify import verify_snapshot
 
     snapshot = open_snapshot_argument(root, version)
     if snapshot.url:

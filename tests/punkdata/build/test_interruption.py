@@ -14,7 +14,7 @@ from support.snapshots import Build
 
 from punkdata.snapshots.manifest import get_latest_version
 from punkdata.snapshots.reader import list_snapshots
-from punkdata.snapshots.verify import verify_snapshot
+from punkdata.verify import verify_snapshot
 
 
 def build_command(root: Path, sdist_sha256: str, setup: str = "") -> list[str]:

@@ -17,7 +17,7 @@ from punkdata.records import TraitFloorRecord
 from punkdata.schema import SALE_FLAGS
 from punkdata.snapshots.diff import compare_snapshots
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.verify import verify_snapshot
+from punkdata.verify import verify_snapshot
 
 
 @pytest.fixture(scope="module")

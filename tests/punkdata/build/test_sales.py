@@ -10,7 +10,7 @@ from support.sales_events import USDC, WETH, ZERO, listing, paid, sale_event
 from support.snapshots import fetch_and_build
 
 from punkdata.schema import SALES
-from punkdata.snapshots.verify import verify_snapshot
+from punkdata.verify import verify_snapshot
 
 
 def test_price_columns_are_computed_from_the_sales(

@@ -22,9 +22,9 @@ from punkdata.errors import DataError, NetworkError
 from punkdata.fetch import OpenSeaResult, fetch_opensea
 from punkdata.files import utc_now
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.verify import verify_snapshot
 from punkdata.sources.recording import list_recordings, open_recording
 from punkdata.sources.recording_transport import RecordingTransport
+from punkdata.verify import verify_snapshot
 
 TOKEN_EVENTS = "/events/chain/"
 START = 1_600_000_000

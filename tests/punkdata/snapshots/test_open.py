@@ -13,8 +13,8 @@ from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.manifest import get_latest_version
 from punkdata.snapshots.reader import list_snapshots, open_snapshot
-from punkdata.snapshots.verify import verify_snapshot
 from punkdata.snapshots.writer import write_snapshot
+from punkdata.verify import verify_snapshot
 
 
 def test_snapshot_opens_by_root_version_or_folder(built_root: Path) -> None:

@@ -19,8 +19,8 @@ from punkdata.snapshots.layout import table_file
 from punkdata.snapshots.manifest import FileEntry
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.snapshots.verify import Check, verify_snapshot
 from punkdata.traits import LABELS
+from punkdata.verify import Check, verify_snapshot
 
 
 @pytest.fixture
