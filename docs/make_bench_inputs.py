@@ -27,7 +27,9 @@ def write_generated(snapshot: Path) -> None:
     """Write the first 500 generated sprites that no legal outfit draws."""
     generator = punkmodels.load_generator("bundled-vae-gan", device="cpu")
     sprites = palette_indices(generator.generate(1000, seed=0)).reshape(1000, -1)
-    distance = find_nearest_outfits(recover_parts(snapshot).compositor, sprites, 0).distance_px
+    distance = find_nearest_outfits(
+        recover_parts(open_snapshot(snapshot)).compositor, sprites, 0
+    ).distance_px
     chosen = sprites[distance > 0][: open_set.NUM_EACH]
     np.savez_compressed(str(open_set.GENERATED_FILE), sprites=chosen)
     print(f"{len(chosen)} of {np.count_nonzero(distance)} impossible sprites")

@@ -51,7 +51,7 @@ def build_dataset(
     *,
     allow_partial: bool = False,
     sdist_sha256: str = cpunks10k.SHA256,
-    progress: Progress = lambda done, total, note="": None,
+    progress: Progress = lambda done, total, note="", unit="": None,
 ) -> BuildResult:
     """Build a snapshot in `root` from a finished recording, by default the one finished last.
 
@@ -89,7 +89,7 @@ def build_dataset(
             _, reason = next(iter(data.missing.items()), ("", "it lists none"))
             raise DataError(f"'{source.path}' contains no punks: {reason}")
         progress(len(data.punks), len(data.punks), "writing the snapshot")
-        tables = make_tables(data)
+        tables = make_tables(data, progress)
         if len(tables["punks"]) == COLLECTION_SIZE and not data.missing:
             _check_full_collection(source, tables["punks"])
         manifest = _make_manifest(source, tables, data)

@@ -6,7 +6,7 @@ It is apart from `build` because it needs no recording and writes no file.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from itertools import islice
 from typing import Any
@@ -15,12 +15,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from punkdata.analysis.part_masks import find_parts, masks_to_column
 from punkdata.errors import DataError
 from punkdata.images.sprite import encode_png, pixels_sha256
+from punkdata.progress import Progress
 from punkdata.rarity import rarity_ranks, rarity_scores
 from punkdata.records import ListingRecord, PunkRecord, RateRecord, SaleRecord
 from punkdata.schema import OPTIONAL_TABLES, PROVENANCE, PUNKS
 from punkdata.snapshots.prices import complete_sales, lowest_listings, summarize_sales, wei_to_eth
+from punkdata.snapshots.tables import column_to_numpy, extract_hidden_labels, extract_labels
 from punkdata.sources.read_recording import RecordedData
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
@@ -28,14 +31,19 @@ from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 _Row = dict[str, Any]
 
 
-def make_tables(data: RecordedData) -> dict[str, pa.Table]:
+def make_tables(
+    data: RecordedData, progress: Progress = lambda done, total, unit="": None
+) -> dict[str, pa.Table]:
     """Return the tables of a snapshot by name; those that the source does not provide are left out.
 
-    Raises DataError if there are no punks, or two with the same punk_id.
+    `progress` is called with the number of "pixels" whose sprite layers are known. Raises DataError
+    if there are no punks, or two with the same punk_id.
     """
     sales = make_sale_rows(data.sales, data.punks, data.eth_usd or ())
     listings = _make_listing_rows(data.listings)
-    punks, provenance = make_punk_tables(data.punks, sales, listings or ())
+    punks, provenance = make_punk_tables(
+        data.punks, sales, listings or (), progress=partial(progress, unit="pixels")
+    )
     rows: dict[str, list[_Row] | None] = {
         "sales": sales,
         "listings": listings,
@@ -77,13 +85,14 @@ def make_punk_tables(
     sales: Sequence[_Row] | None,
     listings: Sequence[_Row],
     hidden: Mapping[str, tuple[str, ...]] | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables of punks and of provenance, sorted by punk_id.
 
     `sales` are rows of the sales table, ordered from the oldest, and None if the source does not
     provide them. `hidden` has the names of hidden accessories by the SHA-256 of a punk's pixels, by
-    default the list that ships with punkdata. Raises DataError if there are no punks, or two with
-    the same punk_id.
+    default the list that ships with punkdata. `progress` is that of `recover_layers`. Raises
+    DataError if there are no punks, or two with the same punk_id.
     """
     punks = sorted(punks, key=lambda punk: punk.punk_id)
     ids = np.array([punk.punk_id for punk in punks], np.int32)
@@ -98,7 +107,20 @@ def make_punk_tables(
     while batch := list(islice(rows, 1000)):  # Rows need more memory than a table.
         tables.append(pa.Table.from_pylist(batch, PUNKS))
     provenance = pa.Table.from_pylist([vars(punk) for punk in punks], PROVENANCE)
-    return pa.concat_tables(tables), provenance
+    table = pa.concat_tables(tables)
+    return _add_masks(table, np.stack([punk.image for punk in punks]), progress), provenance
+
+
+def _add_masks(punks: pa.Table, images: NDArray[np.uint8], progress: Progress) -> pa.Table:
+    """Fill the column `part_mask`, which stays null if the punks do not determine it."""
+    ids = column_to_numpy(punks.column("punk_id"))
+    hidden = extract_hidden_labels(punks) > 0
+    parts = find_parts(ids, images, extract_labels(punks), hidden, progress)
+    if parts is None:
+        return punks
+    field = PUNKS.field("part_mask")
+    column = masks_to_column(parts.masks(ids))
+    return punks.set_column(PUNKS.get_field_index(field.name), field, column)
 
 
 def _find_prices(

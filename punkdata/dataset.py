@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from punkdata.analysis.part_masks import recover_parts
+from punkdata.analysis.part_masks import read_masks, recover_parts
 from punkdata.arguments import check_callable, check_index, check_positive, choice_error
 from punkdata.batches import enlarge, iterate_batches, to_float, to_pil
 from punkdata.download import open_or_download
@@ -187,10 +187,10 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
         """The label that paints each pixel, as an index of `punkdata.LABELS`, uint8 (N, 24, 24).
 
         It is 255 where the punk is transparent. A pixel belongs to the topmost accessory whose
-        sprite covers it, or else to the type. Recovering the layers of all punks in the snapshot
-        takes a few seconds. Raises DataError if there are too few.
+        sprite covers it, or else to the type. Without the column `part_mask` in the snapshot, this
+        takes a few seconds, and raises DataError if there are too few punks.
         """
-        return torch.from_numpy(recover_parts(self.path).masks(self.punk_ids))
+        return torch.from_numpy(read_masks(self._snapshot, self.punk_ids))
 
     def without(self, index: int, *accessories: str) -> Any:
         """Return the image of an item, drawn without some accessories, from the layers.
@@ -198,7 +198,7 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
         Raises UsageError if the punk lacks one or no punk shows what is below, or as `masks` does.
         """
         punk_id = int(self.punk_ids[check_index(index, len(self))])
-        sprite = recover_parts(self.path).without(punk_id, accessories)
+        sprite = recover_parts(self._snapshot).without(punk_id, accessories)
         pixels = composite(sprite[None], self.background)[0] if self.as_rgb else sprite
         return self._make_item(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
 
@@ -236,12 +236,12 @@ class PunkDataset(Dataset[tuple[Any, ...]]):
         return self.data, self.targets
 
     def to_pandas(self, *, labels: bool = False) -> "pd.DataFrame":
-        """Return the rows of the split as a DataFrame, without images, indexed by punk_id.
+        """Return the rows of the split as a DataFrame indexed by punk_id, without images and masks.
 
         Sale counts are Int64, which can be missing. `labels` adds the label vectors, uint8 (92,) in
         each cell. Raises MissingExtraError without pandas.
         """
-        omitted = {"image"} if labels else {"image", "labels"}
+        omitted = {"image", "part_mask", *(() if labels else ("labels",))}
         columns = [name for name in PUNKS.names if name not in omitted]
         return punks_to_pandas(self._snapshot.punks("all", columns)).loc[self.punk_ids]
 

@@ -5,13 +5,14 @@ and one that is not listed has no listing. 0 and empty lists are known values.
 """
 
 import json
+import re
 import tomllib
 from importlib import resources
 from typing import Any
 
 import pyarrow as pa
 
-from punkdata.traits import ACCESSORIES, LABELS, TYPES
+from punkdata.traits import ACCESSORIES, TYPES
 
 SALE_FLAGS = ("is_zero_amount", "is_other_currency", "is_bundle", "is_self_trade", "is_outlier")
 """Columns of the sales table that mark sales whose price says little about the value of a punk."""
@@ -25,16 +26,22 @@ ADDED_IN_SCHEMA = {
     **dict.fromkeys(("market", "price_usd", *SALE_FLAGS), 3),
 }
 """Schema number in which a column was added, for each column that schema 1 does not have."""
+OPTIONAL_COLUMNS = frozenset({"part_mask"})
+"""Columns that a file of any schema may lack. They follow from other columns and were added without
+a new schema number; readers return null for a column that is missing."""
+
+NO_LABEL = 255
+"""Value of the column `part_mask` where a punk is transparent."""
 
 _ARROW_TYPES = {
     "list of string": pa.list_(pa.string()),
     "list of int64": pa.list_(pa.int64()),
-    f"{len(LABELS)} of uint8": pa.list_(pa.uint8(), len(LABELS)),
     "struct of bytes and path": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
     "decimal128(38, 0)": pa.decimal128(38, 0),
     "timestamp, UTC": pa.timestamp("ms", tz="UTC"),  # whole seconds; Parquet has no coarser unit
 }
-"""Arrow types by the name that columns.toml gives them; other names are Arrow's own."""
+"""Arrow types by the name that columns.toml gives them, except for lists of a fixed length, such as
+"92 of uint8"; other names are Arrow's own."""
 _CLASS_NAMES = {"type_id": TYPES, "accessory_ids": ACCESSORIES}
 
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = tomllib.loads(
@@ -46,10 +53,14 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = tomllib.loads(
 def _make_schema(table: str) -> pa.Schema:
     # No field is marked non-nullable, because `datasets` ignores the class names and the image
     # type in the metadata of non-nullable fields.
-    return pa.schema(
-        (name, _ARROW_TYPES.get(kind) or pa.type_for_alias(kind))
-        for name, (kind, _) in COLUMNS[table].items()
-    )
+    return pa.schema((name, _parse_type(kind)) for name, (kind, _) in COLUMNS[table].items())
+
+
+def _parse_type(kind: str) -> pa.DataType:
+    """Return the Arrow type that columns.toml calls `kind`."""
+    if fixed := re.fullmatch(r"(\d+) of (\w+)", kind):
+        return pa.list_(pa.type_for_alias(fixed[2]), int(fixed[1]))
+    return _ARROW_TYPES.get(kind) or pa.type_for_alias(kind)
 
 
 def _with_features(schema: pa.Schema) -> pa.Schema:

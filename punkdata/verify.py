@@ -1,7 +1,8 @@
 """Verification of a snapshot: every hash and count is recomputed and compared.
 
 The full collection is also compared with its known totals and, if available, with the official
-sprite sheet.
+sprite sheet. This module is next to `build` and not in `punkdata.snapshots`, because it recomputes
+what the build computes with `punkdata.analysis`.
 """
 
 import hashlib
@@ -20,9 +21,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.analysis.part_masks import column_to_masks, find_parts
 from punkdata.errors import DataError, UsageError
 from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
+from punkdata.progress import Progress
 from punkdata.rarity import rarity_ranks, rarity_scores
 from punkdata.schema import OPTIONAL_TABLES
 from punkdata.snapshots import tables
@@ -58,17 +61,23 @@ class Check:
 
 
 def verify_snapshot(
-    snapshot: Snapshot, official: Path | None = None, *, official_sha256: str = OFFICIAL_SHA256
+    snapshot: Snapshot,
+    official: Path | None = None,
+    *,
+    official_sha256: str = OFFICIAL_SHA256,
+    progress: Progress = lambda done, total: None,
 ) -> Iterator[Check]:
     """Run all checks in turn and yield the result of each.
 
-    `official` is the official sprite sheet punks.png, with which all sprites are compared. Raises
-    UsageError if it cannot be read, and DataError unless it has the SHA-256 `official_sha256`.
+    `official` is the official sprite sheet punks.png, with which all sprites are compared.
+    `progress` is called with the number of pixels whose sprite layers are known. Raises UsageError
+    if `official` cannot be read, and DataError unless it has the SHA-256 `official_sha256`.
     """
     checks: dict[str, Callable[[Snapshot, pa.Table], str]] = {
         "content": _check_content,
         "pixels": _check_pixels,
         "labels": _check_labels,
+        "masks": partial(_check_masks, progress),
         "prices": _check_prices,
         "shards": _check_shards,
         "known totals": _check_totals,
@@ -213,6 +222,27 @@ def _check_labels(_: Snapshot, punks: pa.Table) -> str:
     for column, values in (("rarity_score", scores), ("rarity_rank", rarity_ranks(scores))):
         _expect(punks.column(column).to_pylist() == values.tolist(), f"{column} is wrong")
     return "names, ids, vectors, splits and rarity are consistent"
+
+
+def _check_masks(progress: Progress, _: Snapshot, punks: pa.Table) -> str:
+    num_null = punks.column("part_mask").null_count
+    if num_null == len(punks):
+        return f"{_NOT_CHECKED}: part_mask is null"
+    _expect(not num_null, f"part_mask is null for {num_null:,} of {len(punks):,} punks")
+    rows = punks.sort_by("punk_id")
+    ids, labels = tables.column_to_numpy(rows.column("punk_id")), tables.extract_labels(rows)
+    hidden = None
+    if "hidden_accessories" in rows.column_names:
+        hidden = tables.extract_hidden_labels(rows) > 0
+    parts = find_parts(ids, tables.extract_sprites(rows), labels, hidden, progress)
+    if parts is None:
+        raise DataError("part_mask has values, but the punks do not determine them")
+    differs = column_to_masks(rows.column("part_mask")) != parts.masks(ids)
+    wrong = ids[differs.any(axis=(1, 2))].tolist()
+    if wrong:
+        first = f"the first is that of punk {wrong[0]}"
+        raise DataError(f"masks that differ from the layers: {len(wrong):,}, {first}")
+    return f"the layers give the label of each pixel of {len(punks):,} punks"
 
 
 def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:

@@ -28,7 +28,7 @@ def test_cassette_builds_its_known_version(
     assert run("build-dataset", "--allow-partial", "--root", tmp_path) == 0
     (snapshot,) = list_snapshots(tmp_path)
     assert snapshot.version == version
-    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 7
+    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 8
 
 
 def test_cassettes_contain_what_their_readme_says() -> None:

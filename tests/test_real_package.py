@@ -14,6 +14,7 @@ from punkdata import LABELS, PunkDataset
 from punkdata.analysis.layers import recover_layers
 from punkdata.analysis.nearest_outfits import find_nearest_outfits
 from punkdata.analysis.outfits import Compositor
+from punkdata.analysis.part_masks import recover_parts
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.known_totals import KNOWN_TYPES
@@ -44,7 +45,7 @@ def test_real_punks_build_the_known_version(real_root: Path) -> None:
     snapshot = open_snapshot(real_root)
     assert snapshot.version == "s3-07e92be5b82d"
     checks = list(verify_snapshot(snapshot))
-    assert [c.problem for c in checks] == [None] * 7
+    assert [c.problem for c in checks] == [None] * 8
     assert checks[-1].note.startswith("10,000 distinct images")
 
 
@@ -117,6 +118,10 @@ def test_all_punks_are_legal_and_found_near_changed_sprites(real_root: Path) -> 
 
 def test_every_punk_has_a_mask_of_its_labels(real_root: Path) -> None:
     everyone = PunkDataset(real_root, split="all")
+    recovered = recover_parts(open_snapshot(real_root)).masks(everyone.punk_ids)
+    assert (everyone.masks.numpy() == recovered).all()
+    column = open_snapshot(real_root).punks(columns=["part_mask"]).column("part_mask")
+    assert not column.null_count
     masks = everyone.masks.flatten(1)
     has_pixels = torch.stack([(masks == i).any(dim=1) for i in range(len(LABELS))], dim=1)
     labels = everyone.labels.bool()

@@ -23,7 +23,7 @@ from punkdata.fetch import fetch_opensea
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 # Snippets that need an object store, a web server, an image of the reader, or all 10,000 punks.
-NOT_RUN = ("s3://", "https://", "hf://", "punk.jpg", "punk.png", "you/", "masks=True")
+NOT_RUN = ("s3://", "https://", "hf://", "punk.jpg", "punk.png", "you/", "masks=True", "part_mask")
 SLOW = ("train_classifier", "tune_classifier", "onnxruntime", '("latest")')
 
 

@@ -98,11 +98,16 @@ class Layers:
 
 
 def recover_layers(
-    indices: ColorIndices, labels: BoolArray, progress: Progress = lambda done, total: None
+    indices: ColorIndices,
+    labels: BoolArray,
+    progress: Progress = lambda done, total: None,
+    *,
+    only_exact: bool = False,
 ) -> Layers:
     """Recover the layers of a collection from its images, (N, 576), and labels, bool (N, 92).
 
-    Raises DataError if no z-order is consistent with the images.
+    Raises DataError if no z-order is consistent with the images, and with `only_exact` also if the
+    layers do not reconstruct all images, as soon as that is known.
     """
     num_pixels = indices.shape[1]
     types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
@@ -118,6 +123,8 @@ def recover_layers(
         solver = _BodySolver(indices[rows].astype(np.int16), has_accessory[rows], base)
         for pixel in range(num_pixels) if len(rows) else ():
             solver.solve_pixel(pixel)
+            if only_exact and not solver.is_exact.all():
+                raise DataError(f"no layers reconstruct pixel {pixel} of all punks")
             progress(body * num_pixels + pixel + 1, 2 * num_pixels)
         solver.find_joint_occlusion()
         is_exact[rows] = solver.is_exact
@@ -127,16 +134,6 @@ def recover_layers(
         bodies.append(BodyLayers(solver.stacks, solver.z_order, solver.is_above, base_pairs))
     male, female = bodies
     return Layers(male, female, is_exact, occluded, undecidable)
-
-
-def are_determined(layers: Layers, hidden: BoolArray | None = None) -> bool:
-    """Return whether the punks suffice to tell which accessory paints each pixel.
-
-    `hidden`, bool (N, 87), is True for accessories that are known to change no pixel. With few
-    punks, an accessory may seem to change none, because all punks have it.
-    """
-    is_same = hidden is None or not (layers.occluded != hidden).any()
-    return bool(layers.is_exact.all()) and is_same
 
 
 class _BodySolver:

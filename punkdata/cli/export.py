@@ -1,5 +1,6 @@
 """The commands `punkdata export imagefolder` and `punkdata export npz`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -97,7 +98,7 @@ def npz(
     train_punk_ids, and with --masks train_masks, uint8 (N, 24, 24); the same for val and test; and
     label_names and version.
     """
-    from punkdata.analysis.part_masks import recover_parts
+    from punkdata.analysis.part_masks import read_masks
     from punkdata.snapshots.npz import export_npz
 
     snapshot = open_snapshot_argument(root, version)
@@ -109,7 +110,7 @@ def npz(
             visible_only=visible_only,
             scale=scale,
             background=background,
-            make_masks=recover_parts(snapshot.path).masks if masks else None,
+            make_masks=partial(read_masks, snapshot) if masks else None,
         )
     console.emit(str(file))
     size = file.stat().st_size

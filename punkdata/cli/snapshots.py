@@ -108,7 +108,8 @@ def verify(
     if snapshot.url:
         with progress_bar("downloading", "bytes") as progress:
             snapshot.download(progress, force=True)
-    checks = list(verify_snapshot(snapshot, official))
+    with progress_bar("verifying", "pixels") as progress:
+        checks = list(verify_snapshot(snapshot, official, progress=progress))
     failed = [check.name for check in checks if check.problem]
     rows = []
     for check in checks:

@@ -28,7 +28,6 @@ _DATA_TYPES = {
     "struct of bytes and path": "sc:ImageObject",
 }
 """schema.org types by the type in `data/columns.toml`; all others are integers."""
-_SHAPES = {"list of string": "-1", "list of int64": "-1", "92 of uint8": "92"}
 _TABLE_ROWS = {
     "sales": "one row per sale",
     "listings": "one row per punk and currency in which the punk was for sale on OpenSea",
@@ -164,7 +163,7 @@ def _record_set(path: str) -> dict[str, Any]:
             "name": name,
             "description": description,
             "dataType": _DATA_TYPES.get(kind, "sc:Integer"),
-            **({"isArray": True, "arrayShape": _SHAPES[kind]} if kind in _SHAPES else {}),
+            **_describe_shape(kind),
             "source": {
                 "fileObject": {"@id": path},
                 "extract": {"column": name},
@@ -174,3 +173,11 @@ def _record_set(path: str) -> dict[str, Any]:
         for name, (kind, description) in COLUMNS[table].items()
     ]
     return {"@type": "cr:RecordSet", "@id": record_set, "name": record_set, "field": fields}
+
+
+def _describe_shape(kind: str) -> dict[str, Any]:
+    """Return how Croissant describes the length of a list; nothing for other types."""
+    length, is_list, _ = kind.partition(" of ")
+    if not is_list or length.startswith("struct"):
+        return {}
+    return {"isArray": True, "arrayShape": "-1" if length == "list" else length}

@@ -11,7 +11,7 @@ from punkdata.snapshots.tables import VERSIONED_COLUMNS
 
 _DERIVED_COLUMNS = {
     *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
-    *("rarity_score", "rarity_rank", "owner_punk_count"),
+    *("rarity_score", "rarity_rank", "owner_punk_count", "part_mask"),
 }
 """Columns that are not compared, because they encode others that are."""
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
+from punkdata.schema import OPTIONAL_COLUMNS
 from punkdata.snapshots.tables import validate_values
 
 ROW_GROUP_SIZE = 1000
@@ -33,9 +34,10 @@ def read_table(
 ) -> pa.Table:
     """Read a file, and check its number of rows, its column types and its values.
 
-    `columns` are the columns to read, in this order; None reads all, also those that `schema` does
-    not have. `renamed` has the current names of columns that the file calls otherwise. Raises
-    UsageError if there is no such column, and DataError if the file is missing or damaged.
+    `columns` are the columns to read, in this order; None reads all in the order of `schema`, then
+    those that it does not have. A column of `OPTIONAL_COLUMNS` that the file lacks is null.
+    `renamed` has the current names of columns that the file calls otherwise. Raises UsageError if
+    there is no such column, and DataError if the file is missing or damaged.
     """
     try:
         # pq.read_table would import pandas and need twice the memory.
@@ -45,7 +47,9 @@ def read_table(
             # Check before reading: a file of a few bytes can claim any number of rows.
             if rows != num_rows:
                 raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
-            names = _check_columns(columns, schema, found)
+            chosen = _choose_columns(columns, schema, found)
+            absent = OPTIONAL_COLUMNS.intersection(chosen).difference(found.names)
+            names = [name for name in chosen if name not in absent]
             fields = [found.field(name) for name in names]
             for field in fields:
                 if field.name in schema.names and field.type != schema.field(field.name).type:
@@ -57,6 +61,9 @@ def read_table(
                 (batch.select(stored_names) for batch in batches),
                 pa.schema([stored.field(name) for name in stored_names], stored.metadata),
             ).rename_columns(names)
+        for field in [schema.field(name) for name in chosen if name in absent]:
+            nulls = pa.nulls(rows, field.type)
+            table = table.add_column(chosen.index(field.name), field, nulls)
         validate_values(table, schema)
         return table
     except UsageError:
@@ -71,13 +78,14 @@ def read_table(
         raise DataError(f"'{path}' is missing or damaged ({reason})") from None
 
 
-def _check_columns(
+def _choose_columns(
     columns: Sequence[str] | None, schema: pa.Schema, found: pa.Schema
 ) -> Sequence[str]:
     """Return the names of the columns to read; raise UsageError unless all of them exist."""
     if columns is None:
-        names: list[str] = found.names
-        return names
+        stored = OPTIONAL_COLUMNS.union(found.names)
+        others = [name for name in found.names if name not in schema.names]
+        return [*(name for name in schema.names if name in stored), *others]
     if isinstance(columns, str) or not columns:
         raise UsageError(f"columns must be a list of names, not {columns!r}")
     # A newer punkdata may have added columns, and an older one may lack some.

@@ -19,7 +19,14 @@ from punkdata.errors import DataError
 from punkdata.extras import translate_missing_package
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.images.sprite import decode_sprites
-from punkdata.schema import ADDED_IN_SCHEMA, OPTIONAL_TABLES, PUNKS, SALE_FLAGS, SCHEMA_VERSION
+from punkdata.schema import (
+    ADDED_IN_SCHEMA,
+    NO_LABEL,
+    OPTIONAL_TABLES,
+    PUNKS,
+    SALE_FLAGS,
+    SCHEMA_VERSION,
+)
 from punkdata.snapshots.manifest import SalesSummary
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
@@ -33,8 +40,9 @@ _ALLOWED_VALUES = {
     "label": LABELS,
     "hidden_accessories": ACCESSORIES,
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
+    "part_mask": (*range(len(LABELS)), NO_LABEL),
 }
-"""Valid values of each column that contains names."""
+"""Valid values of each column that contains names or labels."""
 VERSIONED_PUNK_COLUMNS = [
     *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
     *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "lowest_listing_eth"),
@@ -101,12 +109,14 @@ def validate_values(table: pa.Table, schema: pa.Schema) -> None:
         if name not in table.column_names:
             continue
         values = table.column(name).combine_chunks()
-        nulls = values.null_count
+        has_null = name in _REQUIRED and values.null_count > 0
         if name == "image":
             values = values.field("bytes")
-        elif hasattr(values.type, "value_type"):  # a list
+            has_null |= values.null_count > 0
+        elif hasattr(values.type, "value_type"):
             values = values.flatten()
-        if name in _REQUIRED and (nulls or values.null_count):
+            has_null |= values.null_count > 0  # A list may be null, but not an item of a list.
+        if has_null:
             raise DataError(f"the column {name} contains null")
         if name in _ALLOWED_VALUES:
             unknown = set(values.unique().to_pylist()).difference(_ALLOWED_VALUES[name])

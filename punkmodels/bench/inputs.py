@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from punkdata.analysis.part_masks import NO_LABEL, recover_parts
+from punkdata.analysis.part_masks import recover_parts
 from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
+from punkdata.schema import NO_LABEL
+from punkdata.snapshots.reader import open_snapshot
 from punkdata.traits import TYPES
 from punkmodels.bench.corruptions import CORRUPTIONS, SEVERITIES, corrupt, flatten
 from punkmodels.bench.open_set import make_impossible
@@ -151,7 +153,7 @@ def _load_open_set(track: Track, snapshot: Path, split: BenchSplit) -> TrackInpu
     data = open_split(track, snapshot, split)
     punks = to_indices(data.data).flatten(1).numpy()
     impossible = make_impossible(
-        punks, visible_labels(data), recover_parts(snapshot).compositor, SEEDS[split]
+        punks, visible_labels(data), recover_parts(open_snapshot(snapshot)).compositor, SEEDS[split]
     )
     sprites = np.concatenate([punks, *impossible.values()])
     kinds = np.repeat([REAL, *impossible], [len(punks), *map(len, impossible.values())])
@@ -177,7 +179,7 @@ def _load_label_sets(track: Track, snapshot: Path, split: BenchSplit) -> TrackIn
 def _load_cases(track: Track, snapshot: Path, split: BenchSplit) -> TrackInputs:
     """Return a case for each accessory of each punk that owns at least one pixel."""
     data = open_split(track, snapshot, split)
-    masks = recover_parts(snapshot).masks(data.punk_ids)
+    masks = data.masks.numpy()
     cases = [
         (row, label)
         for row, mask in enumerate(masks)

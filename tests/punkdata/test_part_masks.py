@@ -8,8 +8,8 @@ import torch
 from support.layered_punks import LayeredPunks
 
 from punkdata import ACCESSORIES, LABELS, TYPES, PunkDataset
-from punkdata.analysis.part_masks import NO_LABEL
 from punkdata.errors import DataError, UsageError
+from punkdata.schema import NO_LABEL
 from punkdata.traits import decode_labels
 
 

@@ -10,7 +10,7 @@ from punkdata.traits import ACCESSORIES, TYPES
 PUNK_COLUMNS = (
     "punk_id type type_id accessories accessory_ids accessory_count hidden_accessories labels "
     "split split_by_id image pixels_sha256 rarity_score rarity_rank owner owner_punk_count "
-    "sale_count last_sale_wei last_sale_eth last_sold_at median_sale_eth max_sale_eth "
+    "part_mask sale_count last_sale_wei last_sale_eth last_sold_at median_sale_eth max_sale_eth "
     "lowest_listing_eth"
 )
 SALE_COLUMNS = (
@@ -38,6 +38,8 @@ def test_metadata_has_a_feature_for_every_column() -> None:
     assert info["type_id"] == {"names": list(TYPES), "_type": "ClassLabel"}
     assert info["accessory_ids"]["feature"]["names"] == list(ACCESSORIES)
     assert info["labels"]["length"] == 92
+    feature = {"dtype": "uint8", "_type": "Value"}
+    assert info["part_mask"] == {"feature": feature, "length": 576, "_type": "Sequence"}
     assert info["last_sold_at"]["dtype"] == "timestamp[ms, tz=UTC]"
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.files import sha256_file
-from punkdata.schema import ADDED_IN_SCHEMA, OPTIONAL_TABLES
+from punkdata.schema import ADDED_IN_SCHEMA, OPTIONAL_COLUMNS, OPTIONAL_TABLES
 from punkdata.snapshots.layout import renamed_columns, table_file
 from punkdata.snapshots.prices import PRICE_COLUMNS, summarize_sales
 from punkdata.snapshots.reader import Snapshot, open_snapshot
@@ -76,6 +76,7 @@ def _count_flagged_sales(punks: pa.Table, sales: pa.Table, schema: int) -> pa.Ta
 
 def _write_table(path: Path, table: str, rows: pa.Table, schema: int) -> None:
     former = {current: name for name, current in renamed_columns(table, schema).items()}
-    names = [c for c in rows.column_names if ADDED_IN_SCHEMA.get(c, 1) <= schema]
+    stored = [name for name in rows.column_names if name not in OPTIONAL_COLUMNS]
+    names = [name for name in stored if ADDED_IN_SCHEMA.get(name, 1) <= schema]
     rows = rows.select(names).rename_columns([former.get(name, name) for name in names])
     pq.write_table(rows, path)

@@ -70,6 +70,13 @@ def change_rows(
     return punk_id
 
 
+def drop_punk_column(root: Path, column: str) -> None:
+    """Remove a column from the files of the punks, and update the manifest."""
+    for path in (open_snapshot(root).path / "punks").glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(column), path)
+    update_manifest(root)
+
+
 def build_version(root: Path) -> str:
     """Build a snapshot from the newest finished recording, and return its version."""
     return build_dataset(root).snapshot.version

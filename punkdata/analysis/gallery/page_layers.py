@@ -12,15 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from punkdata.analysis.layers import (
-    SKIN_PIXEL,
-    UNKNOWN_COLOR,
-    BodyLayers,
-    PixelStack,
-    are_determined,
-    recover_layers,
-)
-from punkdata.errors import DataError
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, BodyLayers, PixelStack
+from punkdata.analysis.part_masks import find_layers
 from punkdata.progress import Progress
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels
 from punkdata.traits import TYPES
@@ -40,13 +33,10 @@ def describe_layers(
     """
     hidden = None
     if "hidden_accessories" in punks.column_names:  # Snapshots of schema 1 lack this column.
-        hidden = extract_hidden_labels(punks)[:, len(TYPES) :] > 0
+        hidden = extract_hidden_labels(punks) > 0
     pixels, labels = indices.reshape(len(punks), -1), extract_labels(punks) > 0
-    try:
-        layers = recover_layers(pixels, labels, progress)
-    except DataError:  # The punks are too few, or edited.
-        return None
-    if not are_determined(layers, hidden):
+    layers = find_layers(pixels, labels, hidden, progress)
+    if layers is None:
         return None
     bodies = (layers.male, layers.female)
     types, skins = labels[:, : len(TYPES)].argmax(axis=1), pixels[:, SKIN_PIXEL]

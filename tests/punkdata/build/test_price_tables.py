@@ -32,7 +32,7 @@ def read_sales(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def test_snapshot_passes_all_checks(priced: Snapshot) -> None:
-    assert [c.problem for c in verify_snapshot(priced)] == [None] * 7
+    assert [c.problem for c in verify_snapshot(priced)] == [None] * 8
 
 
 def test_rates_and_floors_pass_through_exactly(priced: Snapshot) -> None:
@@ -103,7 +103,7 @@ def test_snapshot_of_schema_2_is_read_with_the_columns_of_schema_3(tmp_path: Pat
     priced = write_market(tmp_path / "current", replace(data, sales=only_main))
     old = write_old_snapshot(priced, tmp_path / "old", 2)
     assert old.version.startswith("s2-")
-    assert [c.problem for c in verify_snapshot(old)] == [None] * 7
+    assert [c.problem for c in verify_snapshot(old)] == [None] * 8
     sales, punks = old.sales(), old.punks()
     assert sales is not None
     current = priced.sales()

@@ -34,7 +34,7 @@ def test_build_and_verify_the_package(
     assert "already exists with the same 60 punks" in capsys.readouterr().err
     assert run("verify", *root) == 0
     out = capsys.readouterr().out
-    assert (out.count("ok "), out.count("-- ")) == (6, 1)
+    assert (out.count("ok "), out.count("-- ")) == (6, 2)
 
 
 def test_verify_damaged_snapshot_exits_with_6(root: Path, capsys: Capture) -> None:

@@ -35,7 +35,7 @@ def build_and_replay(result: OpenSeaResult) -> Snapshot:
     recording = open_recording(result.recording.path)
     root = recording.path.parents[1]
     snapshot = build_dataset(root, recording.path, allow_partial=True).snapshot
-    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 7
+    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 8
     other = root.with_name(f"{root.name}-replayed-{recording.name}")
     transport = RecordingTransport(recording)
     replayed = fetch_opensea(

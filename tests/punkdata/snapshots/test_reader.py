@@ -206,6 +206,8 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("image", None, "image contains null"),
         ("punk_id", -1, "punk_id has invalid values: -1 to"),
         ("labels", [2] * 92, "labels has invalid values: 0 to 2"),
+        ("part_mask", [91] * 575 + [92], "part_mask contains the unknown value 92"),
+        ("part_mask", [255] * 575 + [None], "part_mask contains null"),
         ("pixels_sha256", "=cmd()", "pixels_sha256 contains a value that is not a SHA-256 hash"),
         (
             "pixels_sha256",

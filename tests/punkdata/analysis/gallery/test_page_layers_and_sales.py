@@ -35,7 +35,7 @@ def traded_snapshot(gallery_folder: Path, owned_snapshot: Snapshot) -> Snapshot:
 def test_layer_can_be_removed_and_shown_again(
     open_page: OpenPage, layered_snapshot: Snapshot
 ) -> None:
-    parts = recover_parts(layered_snapshot.path)
+    parts = recover_parts(layered_snapshot)
     punks = layered_snapshot.punks(columns=["punk_id", "accessories"]).to_pylist()
     punk = next(p for p in punks if len(p["accessories"]) == 3)
     page = open_page("layered", f"#punk={punk['punk_id']}")
@@ -59,7 +59,7 @@ def test_layer_can_be_removed_and_shown_again(
 def test_pointing_at_a_layer_shows_its_pixels(
     open_page: OpenPage, layered_snapshot: Snapshot
 ) -> None:
-    parts = recover_parts(layered_snapshot.path)
+    parts = recover_parts(layered_snapshot)
     punks = layered_snapshot.punks(columns=["punk_id", "accessories"]).to_pylist()
     punk = next(p for p in punks if len(p["accessories"]) == 2)
     page = open_page("layered", f"#punk={punk['punk_id']}")
