@@ -121,13 +121,15 @@ class LabelScorer:
             "rare_f1": _nan_mean(f1),
         }
 
-    def label_table(self, names: Sequence[str]) -> list[tuple[str, int, float, float | None]]:
-        """Return name, number of punks, AP and recall of each rare label."""
+    def label_table(
+        self, names: Sequence[str]
+    ) -> list[tuple[str, int, float | None, float | None]]:
+        """Return name, number of punks, AP and recall of each rare label; None without punks."""
         precisions, _ = self.rare_ranking.score(np.ones(self.num_rows, int))
         hits = (self.rare_truth & self.rare_predicted).sum(axis=0)
         support = self.rare_truth.sum(axis=0)
         return [
-            (name, int(n), float(ap), float(hit / n) if n else None)
+            (name, int(n), float(ap), float(hit / n)) if n else (name, 0, None, None)
             for name, n, ap, hit in zip(names, support, precisions, hits, strict=True)
         ]
 
