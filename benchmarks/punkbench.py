@@ -52,15 +52,14 @@ RECIPE_TITLES = {
     "dcgan": "DCGAN, preset quick",
     "mlp": "MLP GAN, preset quick",
 }
-NOT_SCORED = {
-    "few-5": ["published CNN"],
-    "few-10": ["published CNN"],
-    "few-20": ["published CNN"],
-    "long-tail": ["published CNN", "CNN, composed punks", TRANSFORMER],
-    "explain": [TRANSFORMER],
+FEW = ("few-5", "few-10", "few-20")
+ONLY_ON = {
+    "MLP": FEW,
+    "CNN, composed punks": ("compositional",),
+    "published CNN": ("compositional",),
+    TRANSFORMER: ("compositional", "corruptions", "open-set"),
 }
-"""Baselines of labels that a track does not have, because they would train for many hours, or have
-no maps."""
+"""Tracks of the baselines that are not on all of them, mostly because they train for long."""
 
 
 def list_baselines(track: Track) -> dict[str, Score]:
@@ -88,8 +87,12 @@ def _list_models(track: Track) -> dict[str, Score]:
         name: partial(score_classifier, options) for name, options in CLASSIFIERS.items()
     }
     networks[TRANSFORMER] = score_transformer
-    for name in NOT_SCORED.get(track.name, []):
-        del networks[name]
+    if track.name in FEW:
+        # Their training punks do not determine the layers that composed punks are drawn from.
+        del networks["MLP, composed punks"]
+    for name, tracks in ONLY_ON.items():
+        if track.name not in tracks:
+            del networks[name]
     if track.name == "open-set":
         return {
             **{f"confidence of {name}": score for name, score in networks.items()},

@@ -30,6 +30,7 @@ Scores = dict[str, float | None]
 CLASSIFIERS: dict[str, dict[str, Any]] = {
     "ridge regression": {"model": "ridge", "composed_share": 0.0},
     "CNN": {"model": "cnn"},
+    "MLP": {"preset": "best", "model": "mlp", "composed_share": 0.0},
     "MLP, composed punks": {"preset": "best", "model": "mlp"},
     "CNN, composed punks": {"model": "cnn", "composed_share": 0.5},
     "published CNN": {"model": "published"},

@@ -97,6 +97,8 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     epochs = _format_epochs(config.epochs)
     log(f"{run}: {len(data.images):,} punks of {data.about['version']}, {epochs}")
     log(f"using {choices.summarize(reason)}")
+    if config.composed_share and not data.composer:
+        log("no sprite layers draw all of these punks: training without composed punks")
 
     first_epoch, start_s = state.epoch, time.perf_counter()
     with naming_run(run):

@@ -80,6 +80,7 @@ def test_ridge_regression_is_solved_without_epochs(built_root: Path, tmp_path: P
     (line,) = read_metrics(run)
     assert line["train_loss"] < 0.01
     assert load_checkpoint(run)["finished"]
+    assert any("training without composed punks" in line for line in log)  # 60 are too few.
     train_classifier(built_root, tmp_path, config, resume=run, log=log.append)
     assert log[-1] == f"{run} is already finished"
 
