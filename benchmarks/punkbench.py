@@ -3,7 +3,7 @@
 Trains every baseline with several seeds, scores it on the test split of each track of the latest
 snapshot in ./data, and writes the results to punkmodels/bench/baselines.json, from which the
 command line and docs/make_punkbench.py take their tables. Trained models and scores are kept in
---out, so a stopped run goes on where it was. What --out has no scores of stays as it was published.
+--out, so a stopped run goes on where it was. Published results that --out lacks are not removed.
 """
 
 from __future__ import annotations
